@@ -1,0 +1,129 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Every upcoming feature with the proposal that explains it.
+let settings: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),  // SE-0335
+    .enableUpcomingFeature("MemberImportVisibility"),  // SE-0444
+    .enableUpcomingFeature("InternalImportsByDefault"),  // SE-0409
+]
+
+// A trait that is off prunes its packages: they are neither resolved nor built.
+let redis: TargetDependencyCondition? = .when(traits: ["Redis"])
+let command: TargetDependencyCondition? = .when(traits: ["Command"])
+let sqlite: TargetDependencyCondition? = .when(traits: ["SQLite"])
+
+let package = Package(
+    name: "godwit",
+    platforms: [.macOS(.v15)],
+    products: [
+        .library(name: "Godwit", targets: ["Godwit"]),
+        .library(name: "GodwitSQLite", targets: ["GodwitSQLite"]),
+        .library(name: "GodwitRedis", targets: ["GodwitRedis"]),
+        .library(name: "GodwitTesting", targets: ["GodwitTesting"]),
+        .library(name: "MessagePack", targets: ["MessagePack"]),
+        .library(name: "RedisClient", targets: ["RedisClient"]),
+        .executable(name: "godwit", targets: ["GodwitCLI"]),
+        .executable(name: "hello", targets: ["hello"]),
+        .executable(name: "file-digest", targets: ["file-digest"]),
+    ],
+    traits: [
+        .trait(name: "SQLite", description: "The embedded broker: one file, nothing to install."),
+        .trait(name: "Redis", description: "The distributed broker, and our Redis client on SwiftNIO."),
+        .trait(
+            name: "Command", description: "The godwit command.",
+            enabledTraits: ["SQLite", "Redis"]),
+        .default(enabledTraits: ["SQLite"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.0"),
+    ],
+    targets: [
+        .target(name: "MessagePack", swiftSettings: settings),
+        .target(
+            name: "Godwit",
+            dependencies: [
+                "MessagePack",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: settings),
+        .target(name: "CGodwitSQLite", linkerSettings: [.linkedLibrary("sqlite3")]),
+        .target(
+            name: "GodwitSQLite",
+            dependencies: [
+                "Godwit", "CGodwitSQLite",
+                .product(name: "GRDB", package: "GRDB.swift", condition: sqlite),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings),
+        .target(
+            name: "RedisClient",
+            dependencies: [
+                .product(name: "NIOCore", package: "swift-nio", condition: redis),
+                .product(name: "NIOPosix", package: "swift-nio", condition: redis),
+                .product(name: "NIOSSL", package: "swift-nio-ssl", condition: redis),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings),
+        .target(
+            name: "GodwitRedis",
+            dependencies: [
+                "Godwit", "RedisClient",
+                .product(name: "NIOCore", package: "swift-nio", condition: redis),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            resources: [.embedInCode("Scripts")],
+            swiftSettings: settings),
+        .target(name: "GodwitTesting", dependencies: ["Godwit"], swiftSettings: settings),
+        .executableTarget(
+            name: "GodwitCLI",
+            dependencies: [
+                "Godwit", "GodwitSQLite", "GodwitRedis", "RedisClient",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(
+                    name: "ArgumentParser", package: "swift-argument-parser", condition: command),
+                .product(
+                    name: "Histogram", package: "hdrhistogram-swift", condition: command),
+                .product(name: "Subprocess", package: "swift-subprocess", condition: command),
+            ],
+            swiftSettings: settings),
+        .executableTarget(
+            name: "hello", dependencies: ["Godwit", "GodwitSQLite"], path: "Examples/hello",
+            swiftSettings: settings),
+        .executableTarget(
+            name: "file-digest",
+            dependencies: [
+                "Godwit", "GodwitSQLite",
+                .product(name: "Crypto", package: "swift-crypto", condition: command),
+                .product(
+                    name: "ArgumentParser", package: "swift-argument-parser", condition: command),
+                .product(name: "Subprocess", package: "swift-subprocess", condition: command),
+            ],
+            path: "Examples/file-digest", swiftSettings: settings),
+        .testTarget(
+            name: "MessagePackTests", dependencies: ["MessagePack"], swiftSettings: settings),
+        .testTarget(
+            name: "GodwitTests", dependencies: ["Godwit", "GodwitTesting", "MessagePack"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "RedisClientTests",
+            dependencies: [
+                "RedisClient",
+                .product(name: "NIOCore", package: "swift-nio", condition: redis),
+                .product(name: "NIOPosix", package: "swift-nio", condition: redis),
+                .product(name: "NIOEmbedded", package: "swift-nio", condition: redis),
+                .product(name: "NIOSSL", package: "swift-nio-ssl", condition: redis),
+            ],
+            swiftSettings: settings),
+    ]
+)
