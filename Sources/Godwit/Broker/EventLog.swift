@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What happened in a queue, one entry per call, until an archiver has moved it into a history.
+public protocol EventLog: Sendable {
+    /// Up to `limit` entries after `position`, oldest first; nil starts at the oldest kept.
+    func events(
+        in queue: QueueName, after position: EventPosition?, limit: Int
+    ) async throws(BrokerError) -> [EventBatch]
+
+    /// Says that all up to `position` is safe in the history: prune may drop it. Never goes back.
+    func markArchived(through position: EventPosition, in queue: QueueName) async throws(BrokerError)
+}
+
+/// A place in a queue's event log, in the store's own form.
+public struct EventPosition: Sendable, Hashable {
+    public let text: String
+
+    public init(_ text: String) { self.text = text }
+}
+
+/// What one call did.
+public struct EventBatch: Sendable, Hashable {
+    public var position: EventPosition
+    public var events: [Event]
+    /// What the worker sent along for the history.
+    public var extra: [UInt8]
+
+    public init(position: EventPosition, events: [Event], extra: [UInt8] = []) {
+        self.position = position
+        self.events = events
+        self.extra = extra
+    }
+}
+
+/// One move of one message.
+public struct Event: Sendable, Hashable {
+    public enum Move: String, Sendable, Hashable, Codable, CaseIterable {
+        case ack, retry, release, reject, forward, reclaim, crashLoop, cancel, purge, redrive
+        case payloadLost
+    }
+
+    public var move: Move
+    public var at: Timestamp
+    /// The run: (id, generation, epoch) is the key of its row in a history.
+    public var token: LeaseToken
+    /// The reason or the target, at most 200 bytes.
+    public var text: String
+
+    public init(move: Move, at: Timestamp, token: LeaseToken, text: String = "") {
+        self.move = move
+        self.at = at
+        self.token = token
+        self.text = text
+    }
+}

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Reads of a store, none of which scans: every page has a bound and a cursor.
+public protocol Inspector: Sendable {
+    /// All queues that were ever used on this store, by name.
+    func queues() async throws(BrokerError) -> [QueueName]
+
+    func counts(of queue: QueueName) async throws(BrokerError) -> QueueCounts
+
+    /// One message by its id, with its body while it is kept; nil when it was never here or is gone.
+    func message(_ id: MessageID, in queue: QueueName) async throws(BrokerError) -> MessageRecord?
+
+    /// A page of the messages in one state, without bodies: ready in the order of service, scheduled by due,
+    /// leased by deadline, dead and finished from the oldest to the newest.
+    func messages(
+        _ state: MessageState, in queue: QueueName, after cursor: PageCursor?, limit: Int
+    ) async throws(BrokerError) -> MessagePage
+
+    /// Looks for states without an index row, index rows without a state, and counters that do not
+    /// add up; sentences for the reader, none when all is well. Bounded by `limit` messages.
+    func check(_ queue: QueueName, limit: Int) async throws(BrokerError) -> [String]
+}
+
+/// Where a message is. It is in exactly one state (I2).
+public enum MessageState: String, Sendable, Hashable, Codable, CaseIterable {
+    /// Moved on by a worker's reserve; by an operator's cancel or purge.
+    case ready
+    /// Moved on by promote when due; by an operator's promote or cancel.
+    case scheduled
+    /// Moved on by its holder's settle; by reclaim when the lease has run out.
+    case leased
+    /// Moved on by prune.
+    case completed
+    /// Moved on by an operator's redrive or cancel; by prune.
+    case dead
+    /// Moved on by prune.
+    case cancelled
+    /// Moved on by prune; lives on in another queue.
+    case forwarded
+
+    /// It has ended here for good: nothing but prune moves it.
+    public var hasEnded: Bool { self == .completed || self == .cancelled || self == .forwarded }
+}
+
+/// How many messages stand where, and how many went through.
+public struct QueueCounts: Sendable, Hashable, Codable {
+    public var ready = 0
+    public var scheduled = 0
+    public var leased = 0
+    public var dead = 0
+    /// Of the ready ones, those that wait to run alone.
+    public var suspects = 0
+    public var isPaused = false
+    // Since the queue was first used:
+    public var enqueued = 0
+    public var completed = 0
+    public var retried = 0
+    public var released = 0
+    public var rejected = 0
+    public var forwarded = 0
+    public var cancelled = 0
+    /// Leases that ran out.
+    public var lost = 0
+    public var redriven = 0
+    public var pruned = 0
+
+    public init() {}
+
+    /// Nothing of it is left to do.
+    public var isDrained: Bool { ready == 0 && scheduled == 0 && leased == 0 }
+}
+
+/// What a store knows of one message.
+public struct MessageRecord: Sendable, Hashable {
+    /// One run that failed or was lost.
+    public struct Attempt: Sendable, Hashable {
+        public var at: Timestamp
+        public var worker: UInt32
+        public var count: Int
+        public var verdict: String
+        public var reason: String
+
+        public init(at: Timestamp, worker: UInt32, count: Int, verdict: String, reason: String) {
+            self.at = at
+            self.worker = worker
+            self.count = count
+            self.verdict = verdict
+            self.reason = reason
+        }
+    }
+
+    public var state: MessageState
+    /// As it stands now: `attempt`, `lost`, `generation`, `epoch`, times.
+    public var entry: Entry
+    /// The wire name where the store knows it.
+    public var kind: String?
+    /// Reserves up to now, the current one included (I6).
+    public var count: Int
+    public var executedAt: Timestamp?
+    /// When it came into a state in which nothing runs it: completed, dead, cancelled, forwarded.
+    public var finishedAt: Timestamp?
+    public var dueAt: Timestamp?
+    public var leaseDeadline: Timestamp?
+    /// Who holds or last held the lease.
+    public var worker: UInt32?
+    public var uniqueKey: String?
+    /// The reason of the last settle that gave one.
+    public var reason: String?
+    public var checkpoint: [UInt8]?
+    /// The last 10 runs that failed or were lost, oldest first; kept with a dead letter.
+    public var attempts: [Attempt]
+    public var body: [UInt8]?
+
+    public init(
+        state: MessageState, entry: Entry, kind: String? = nil, count: Int,
+        executedAt: Timestamp? = nil, finishedAt: Timestamp? = nil, dueAt: Timestamp? = nil,
+        leaseDeadline: Timestamp? = nil, worker: UInt32? = nil, uniqueKey: String? = nil,
+        reason: String? = nil, checkpoint: [UInt8]? = nil, attempts: [Attempt] = [],
+        body: [UInt8]? = nil
+    ) {
+        self.state = state
+        self.entry = entry
+        self.kind = kind
+        self.count = count
+        self.executedAt = executedAt
+        self.finishedAt = finishedAt
+        self.dueAt = dueAt
+        self.leaseDeadline = leaseDeadline
+        self.worker = worker
+        self.uniqueKey = uniqueKey
+        self.reason = reason
+        self.checkpoint = checkpoint
+        self.attempts = attempts
+        self.body = body
+    }
+
+    public var id: MessageID { entry.id }
+}
+
+/// Where the next page begins; opaque, and only good for the call that gave it.
+public struct PageCursor: Sendable, Hashable {
+    public let text: String
+
+    public init(_ text: String) { self.text = text }
+}
+
+/// A bounded part of a list.
+public struct MessagePage: Sendable, Hashable {
+    public var messages: [MessageRecord]
+    /// Nil when this is the last page.
+    public var next: PageCursor?
+
+    public init(messages: [MessageRecord], next: PageCursor? = nil) {
+        self.messages = messages
+        self.next = next
+    }
+}
