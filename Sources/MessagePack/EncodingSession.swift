@@ -209,7 +209,7 @@ final class EncodingSession {
         frame.shape = shape
         frame.depth += 1
         frame.start = writer.count
-        writer.put(shape == .map ? 0x80 : 0x90)
+        writer.putByte(shape == .map ? 0x80 : 0x90)
     }
 
     @inline(__always)
@@ -250,7 +250,7 @@ final class EncodingSession {
         switch frame.shape {
         case .single: return
         // An encode(to:) that wrote nothing is that of a type without properties.
-        case .nothing: writer.put(0x80)
+        case .nothing: writer.putByte(0x80)
         case .map, .array:
             if let last = holes.last, last.offset >= frame.start { try fillHoles() }
             guard frame.count <= UInt32.max else { throw misuse("a count of 2^32 or more") }

@@ -59,16 +59,16 @@ public struct MessagePackWriter: ~Copyable {
     public mutating func removeAll() { used = 0 }
 
     /// Writes nil.
-    @inlinable public mutating func writeNil() { put(0xc0) }
+    @inlinable public mutating func writeNil() { putByte(0xc0) }
 
     /// Writes true or false.
-    @inlinable public mutating func writeBool(_ value: Bool) { put(value ? 0xc3 : 0xc2) }
+    @inlinable public mutating func writeBool(_ value: Bool) { putByte(value ? 0xc3 : 0xc2) }
 
     /// Writes a signed integer in 1 to 9 bytes.
     @inlinable
     public mutating func writeInt(_ value: Int64) {
         if value >= -32 && value <= 127 {
-            put(UInt8(truncatingIfNeeded: value))
+            putByte(UInt8(truncatingIfNeeded: value))
         } else if value >= 0 {
             writeUInt(UInt64(bitPattern: value))
         } else if value >= Int64(Int8.min) {
@@ -89,7 +89,7 @@ public struct MessagePackWriter: ~Copyable {
     @inlinable
     public mutating func writeUInt(_ value: UInt64) {
         if value <= 0x7f {
-            put(UInt8(truncatingIfNeeded: value))
+            putByte(UInt8(truncatingIfNeeded: value))
         } else if value <= 0xff {
             put(0xcc, UInt8(truncatingIfNeeded: value))
         } else if value <= 0xffff {
@@ -144,7 +144,7 @@ public struct MessagePackWriter: ~Copyable {
     @inlinable
     public mutating func writeArrayHeader(_ count: Int) {
         if count <= 15 {
-            put(0x90 | UInt8(truncatingIfNeeded: count))
+            putByte(0x90 | UInt8(truncatingIfNeeded: count))
         } else if count <= 0xffff {
             put(0xdc, UInt16(truncatingIfNeeded: count))
         } else {
@@ -156,7 +156,7 @@ public struct MessagePackWriter: ~Copyable {
     @inlinable
     public mutating func writeMapHeader(_ count: Int) {
         if count <= 15 {
-            put(0x80 | UInt8(truncatingIfNeeded: count))
+            putByte(0x80 | UInt8(truncatingIfNeeded: count))
         } else if count <= 0xffff {
             put(0xde, UInt16(truncatingIfNeeded: count))
         } else {
@@ -176,13 +176,13 @@ public struct MessagePackWriter: ~Copyable {
         case 16: put(0xd8, type)
         case 0...0xff:
             put(0xc7, UInt8(truncatingIfNeeded: length))
-            put(type)
+            putByte(type)
         case 0...0xffff:
             put(0xc8, UInt16(truncatingIfNeeded: length))
-            put(type)
+            putByte(type)
         default:
             put(0xc9, checkedLength(length))
-            put(type)
+            putByte(type)
         }
         value.bytes.withUnsafeBytes { append($0) }
     }
@@ -194,15 +194,15 @@ public struct MessagePackWriter: ~Copyable {
             let seconds = UInt64(bitPattern: value.seconds)
             if nanoseconds == 0 && seconds <= 0xffff_ffff {
                 put(0xd6, 0xff as UInt8)
-                put(UInt32(truncatingIfNeeded: seconds))
+                putNumber(UInt32(truncatingIfNeeded: seconds))
             } else {
                 put(0xd7, 0xff as UInt8)
-                put(nanoseconds << 34 | seconds)
+                putNumber(nanoseconds << 34 | seconds)
             }
         } else {
             put(0xc7, 12 as UInt8)
             put(0xff, value.nanoseconds)
-            put(UInt64(bitPattern: value.seconds))
+            putNumber(UInt64(bitPattern: value.seconds))
         }
     }
 
@@ -223,14 +223,14 @@ public struct MessagePackWriter: ~Copyable {
 
 extension MessagePackWriter {
     @inlinable
-    mutating func put(_ byte: UInt8) {
+    mutating func putByte(_ byte: UInt8) {
         reserve(1)
         base.storeBytes(of: byte, toByteOffset: used, as: UInt8.self)
         used &+= 1
     }
 
     @inlinable
-    mutating func put<T: FixedWidthInteger & BitwiseCopyable>(_ value: T) {
+    mutating func putNumber<T: FixedWidthInteger & BitwiseCopyable>(_ value: T) {
         let size = MemoryLayout<T>.size
         reserve(size)
         base.storeBytes(of: value.bigEndian, toByteOffset: used, as: T.self)
