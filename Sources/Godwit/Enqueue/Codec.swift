@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-public import MessagePack
+import MessagePack
 
 /// Turns jobs into payloads and back.
 public protocol Codec: Sendable {

@@ -13,9 +13,7 @@ package struct Envelope: Sendable {
     package var payload: [UInt8]
 
     package init(_ body: [UInt8]) throws(EnvelopeError) {
-        self = try Envelope.reading(body) { view in
-            try view.copied()
-        }
+        self = try Envelope.reading(body) { view throws(EnvelopeError) in try Envelope.make(view) }
     }
 
     private init(
@@ -57,8 +55,8 @@ package struct Envelope: Sendable {
     package static func reading<R>(
         _ body: [UInt8], _ use: (EnvelopeView) throws(EnvelopeError) -> R
     ) throws(EnvelopeError) -> R {
-        try body.withUnsafeBytes { bytes throws(EnvelopeError) in
-            try use(EnvelopeView(bytes))
+        try body.withUnsafeBufferPointer { bytes throws(EnvelopeError) in
+            try use(EnvelopeView(UnsafeRawBufferPointer(bytes)))
         }
     }
 
@@ -120,8 +118,6 @@ package struct EnvelopeView {
             throw EnvelopeError(reason: "\(error)")
         }
     }
-
-    func copied() throws(EnvelopeError) -> Envelope { try Envelope.make(self) }
 }
 
 /// A body that is not an envelope: made by something else, or damaged. The bytes are kept.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Logging
+import Synchronization
 
 extension Worker {
     /// Carries what has ended to the store and brings new messages back, until the worker is done.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Logging
+import Synchronization
 
 extension Worker {
     /// Runs one message after the other until the worker stops or this slot's task is cancelled.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Logging
+import Synchronization
 
 extension Worker {
     private static let longestWait = 5000.0

@@ -61,7 +61,9 @@ public final class Worker: Service, Sendable {
         guard state.withLock({ $0.begin() }) else { throw WorkerError.ranBefore }
         let keeper = LeaseKeeper(
             broker: queue.broker, queue: queue.name, lease: options.lease,
-            held: { [state] now in state.withLock { $0.worker.tokensToRenew(at: now) } },
+            held: { [weak self] now in
+                self?.state.withLock { $0.worker.tokensToRenew(at: now) } ?? []
+            },
             lost: { [weak self] in self?.loseLeases($0) })
         keeper.start()
         defer { keeper.stop() }
