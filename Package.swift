@@ -117,10 +117,11 @@ let package = Package(
         .testTarget(
             name: "GodwitTests", dependencies: ["Godwit", "GodwitTesting", "MessagePack"],
             swiftSettings: settings),
+        .target(name: "TestRedis", path: "Tests/TestRedis", swiftSettings: settings),
         .testTarget(
             name: "RedisClientTests",
             dependencies: [
-                "RedisClient",
+                "RedisClient", "TestRedis",
                 .product(name: "NIOCore", package: "swift-nio", condition: redis),
                 .product(name: "NIOPosix", package: "swift-nio", condition: redis),
                 .product(name: "NIOEmbedded", package: "swift-nio", condition: redis),
