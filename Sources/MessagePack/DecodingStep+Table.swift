@@ -141,7 +141,8 @@ extension DecodingStep {
         switch try reader.peek() {
         case .string:
             let text = try reader.readStringBytes()
-            if !DecodingStep.isText(text) { throw .invalidText(.init(offset: start)) }
+            guard MessagePackReader.isASCII(text) || String(validating: text, as: UTF8.self) != nil
+            else { throw .invalidText(.init(offset: start)) }
             header.hasText = true
             return .text(text)
         case .integer:
@@ -159,14 +160,6 @@ extension DecodingStep {
             return .other(
                 UnsafeRawBufferPointer(rebasing: input.bytes[start..<reader.position]))
         }
-    }
-
-    @inline(__always)
-    private static func isText(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        for byte in bytes where byte >= 0x80 {
-            return String(validating: bytes, as: UTF8.self) != nil
-        }
-        return true
     }
 
     // MARK: Asking
