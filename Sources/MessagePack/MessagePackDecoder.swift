@@ -50,7 +50,7 @@ public struct MessagePackDecoder: Sendable {
 
 /// The bytes of one run of a decoder, shared by all its steps.
 ///
-/// Why a `ManagedBuffer` without elements: its header is reached without the run-time check for
+/// Why a `ManagedBuffer` without elements: a pointer to its header is free of the run-time check for
 /// overlapping access that stored properties of a class get.
 final class DecodingInput: ManagedBuffer<DecodingInput.Header, UInt8> {
     struct Header {
@@ -66,11 +66,16 @@ final class DecodingInput: ManagedBuffer<DecodingInput.Header, UInt8> {
         return unsafeDowncast(buffer, to: DecodingInput.self)
     }
 
-    var bytes: UnsafeRawBufferPointer { header.bytes }
-    var userInfo: [CodingUserInfoKey: any Sendable] { header.userInfo }
+    private var state: Header {
+        @inline(__always) _read { yield withUnsafeMutablePointerToHeader { $0 }.pointee }
+        @inline(__always) _modify { yield &withUnsafeMutablePointerToHeader { $0 }.pointee }
+    }
+
+    var bytes: UnsafeRawBufferPointer { state.bytes }
+    var userInfo: [CodingUserInfoKey: any Sendable] { state.userInfo }
 
     /// Every read after this finds no bytes, and says so.
-    func end() { header.bytes = UnsafeRawBufferPointer(start: nil, count: 0) }
+    func end() { state.bytes = UnsafeRawBufferPointer(start: nil, count: 0) }
 
     @inline(__always)
     func reader(at offset: Int) -> MessagePackReader { MessagePackReader(bytes, at: offset) }
