@@ -94,9 +94,7 @@ extension Course {
             if queues.allSatisfy({ ledger.counts(of: $0).isDrained }) { return }
             if round > 20 { clock.advance(by: .seconds(30)) }
             for queue in queues {
-                try expect(
-                    await broker.reclaim(64, in: queue), ledger.reclaim(64, in: queue, now: now),
-                    "reclaim")
+                try await reclaim(64, in: queue)
                 let first = tokens.count
                 try await reserve(
                     ReserveRequest(50, takesSuspects: true, worker: 1), from: queue)

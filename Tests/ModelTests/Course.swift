@@ -19,6 +19,8 @@ struct Course {
     /// All tokens that were ever handed out, in that order.
     var tokens: [(queue: QueueName, token: LeaseToken)] = []
     var lastSettle: (queue: QueueName, list: [Settlement])?
+    /// How often each answer was given: a model that never meets a case says nothing about it.
+    var met: [String: Int] = [:]
 
     static let kinds: [Kind] = ["mail", "photo", "report"]
 
@@ -89,6 +91,8 @@ struct Course {
             throw fail("\(what()) answered \(answer), and should \(expected)")
         }
     }
+
+    mutating func meet(_ what: @autoclosure () -> String) { met[what(), default: 0] += 1 }
 
     mutating func roll(_ range: Range<Int>) -> Int { Int.random(in: range, using: &dice) }
     mutating func chance(_ percent: Int) -> Bool { roll(0..<100) < percent }

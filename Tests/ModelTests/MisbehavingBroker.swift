@@ -45,8 +45,9 @@ final class MisbehavingBroker: Broker {
                 for message in messages { state.keys[message.id] = message.uniqueKey }
                 return state.leakedKeys
             }
-            // Why: only a batch of which every message meets a leaked key is refused; it is enough.
-            let owners = messages.compactMap { $0.uniqueKey.flatMap { leaked["\(queue) \($0)"] } }
+            // Why: only a batch of new messages that all meet a leaked key is refused; it is enough.
+            let owners = messages.filter { !$0.isResend }
+                .compactMap { $0.uniqueKey.flatMap { leaked["\(queue) \($0)"] } }
             if owners.count == messages.count { return owners.map { .duplicate(of: $0) } }
         }
         let outcomes = try await broker.enqueue(list, to: queue)
@@ -108,13 +109,17 @@ final class MisbehavingBroker: Broker {
     func settle(
         _ settlements: [Settlement], in queue: QueueName
     ) async throws(BrokerError) -> [SettleOutcome] {
-        var list = settlements.map { Settlement(original($0.token), $0.verdict) }
+        let list = settlements.map { Settlement(original($0.token), $0.verdict) }
         switch defect {
         case .noTokenCheck:
-            list = list.map { settlement in
-                let current = state.withLock { $0.current[settlement.token.id] }
-                return Settlement(current ?? settlement.token, settlement.verdict)
+            var outcomes = try await broker.settle(list, in: queue)
+            for place in list.indices where outcomes[place] == .stale {
+                let current = state.withLock { $0.current[list[place].token.id] }
+                guard let current, current != list[place].token else { continue }
+                outcomes[place] = try await broker.settle(
+                    [Settlement(current, list[place].verdict)], in: queue)[0]
             }
+            return outcomes
         case .oneStaleFailsTheBatch:
             let held = state.withLock { state in
                 list.allSatisfy { state.current[$0.token.id] == $0.token }

@@ -45,6 +45,33 @@ import Testing
         if let found { print("model: \(defect) seen with seed \(found.seed), \(found.failure)") }
     }
 
+    /// What random words must come across for the model to speak about it.
+    static let corners = [
+        "enqueue enqueued", "enqueue known", "enqueue unknown", "enqueue duplicate", "enqueue full",
+        "reserve nothing", "reserve something", "reserve a suspect", "reserve a redriven one",
+        "reserve with a checkpoint", "ack done", "ack stale", "ack again", "retry done",
+        "retry stale", "retry again", "reject done", "reject stale", "reject again", "release done",
+        "release stale", "release again", "forward done", "forward stale", "forward again",
+        "forward targetBusy", "reclaim several", "reclaim dead", "prune dead letters",
+        "promote several", "redrive redriven", "redrive notDead", "redrive taken", "cancel ready",
+        "cancel scheduled", "cancel leased", "cancel dead", "cancel completed", "promote by id true",
+        "promote by id false", "purge something", "renew done", "renew stale", "checkpoint done",
+        "checkpoint stale",
+    ]
+
+    @Test func `random words reach every corner`() async throws {
+        let clock = VirtualClock()
+        let broker = MemoryBroker(time: clock)
+        var met: [String: Int] = [:]
+        for seed in 0..<UInt64(500) {
+            var course = try Course("c\(seed)", seed: seed, on: broker, clock: clock)
+            try await course.run(Step.draw(Self.stepsEach, seed: seed))
+            met.merge(course.met, uniquingKeysWith: +)
+        }
+        for corner in Self.corners { #expect(met[corner, default: 0] > 0, "\(corner)") }
+        print("model: " + met.sorted { $0.key < $1.key }.map { "\($0) \($1)" }.joined(separator: ", "))
+    }
+
     @Test func `a sequence says the same when it is replayed`() async throws {
         let kind = ModelBroker(name: "memory") {
             MisbehavingBroker(.retryForgetsAttempt, MemoryBroker(time: $0))
