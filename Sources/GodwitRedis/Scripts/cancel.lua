@@ -23,8 +23,8 @@ end
 local function unrecorded(id)
   local head = call('HGET', p, id)
   if not head or head == '' then return nil end
-  local inserted = sub(head, 1, 6)
-  return id .. sub(head, 7, 12) .. inserted .. inserted .. '\0\0\0\0\0\0\0\0'
+  local inserted = sub(id, 1, 6) -- the time of its UUIDv7; the exact one is in the list only
+  return id .. sub(head, 1, 6) .. inserted .. inserted .. '\0\0\0\0\0\0\0\0'
 end
 
 for i = 1, #ids do
@@ -62,5 +62,5 @@ if #ghosts > 0 then
 end
 wake(kinds)
 call('HINCRBY', tag .. 'st', 'cancelled', #items)
-emit({ 'k', when .. table.concat(items) })
+emit('k', table.concat(items))
 return refused

@@ -6,7 +6,7 @@
 --                 | generation 1 | epoch 3 | count 2
 --   token  56 B = entry | executedAt 6 | nonce 7 | place in the batch 1
 --   record      = entry (waits) · token (leased) · entry, executedAt, nonce, letter 1, when 6, reason
---   body        = insertedAt 6 | band 1 | kind 4 | max 1 | the producer's bytes; '' is a tombstone
+--   body        = band 1 | kind 4 | max 1 | the producer's bytes; '' is a tombstone
 --   ended       = first 6 | when 6 | letter 1 | ids: one element of `c`; first counts earlier endings
 --
 -- KEYS[1] the tag with its colon, KEYS[2] the prefix of the markers; neither ever exists as a key, so
@@ -131,13 +131,13 @@ local function trim(ended, budget)
     local drop = at <= oldest and size or math.max(0, math.min(size, ended - first - most))
     if drop > budget then drop = budget end
     budget = drop < size and 0 or budget - drop
+    local forwarded = byte(element, 13) == 102 and sub(element, 13, 13) .. sub(element, 7, 12)
     for place = 14, drop * 16 - 2, 16 do
-      local id, gone = sub(element, place, place + 15), true
-      if sub(element, 13, 13) == 'f' then
-        local record = call('HGET', tag .. 'm', id)
-        gone = record and sub(record, 57, 63) == 'f' .. sub(element, 7, 12)
+      local id = sub(element, place, place + 15)
+      local record = forwarded and call('HGET', tag .. 'm', id)
+      if not forwarded or (record and sub(record, 57, 63) == forwarded) then
+        doomed[#doomed + 1] = id
       end
-      if gone then doomed[#doomed + 1] = id end
     end
     if drop < size then
       back[#back + 1] = pack('>I6', first + drop) .. sub(element, 7, 13)
@@ -177,9 +177,9 @@ local function note(token, text)
 end
 
 -- piece: emit, uses: settings
--- One stream entry per call: pairs of letter and items, `when` before the items.
-local function emit(pairs_of)
-  if events_on then call('XADD', tag .. 'ev', '*', unpack(pairs_of)) end
+-- One stream entry per call: the time as field t, then letter and items for each letter.
+local function emit(...)
+  if events_on then call('XADD', tag .. 'ev', '*', 't', when, ...) end
 end
 
 -- piece: same

@@ -112,7 +112,7 @@ if n < taken then
   if #items > 0 then
     free(unique, true)
     call('HINCRBY', tag .. 'st', 'dead', #items)
-    emit({ 'd', when .. table.concat(items) })
+    emit('d', table.concat(items))
   end
 end
 
