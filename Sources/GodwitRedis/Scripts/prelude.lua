@@ -179,7 +179,7 @@ end
 -- piece: emit, uses: settings
 -- One stream entry per call: the time as field t, then letter and items for each letter.
 local function emit(...)
-  if events_on then call('XADD', tag .. 'ev', '*', 't', when, ...) end
+  if events_on then call('XADD', tag .. 'ev', event_id, 't', when, ...) end
 end
 
 -- piece: same
