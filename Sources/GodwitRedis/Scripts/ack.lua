@@ -15,7 +15,7 @@ local kinds = slots({})
 -- Where `track` was ever set a lease may have no record, so the lease set is asked beforehand: a
 -- token that is absent goes in with score -1, is seen there, and leaves with the others.
 local absent, missing = {}, 0
-if settings[5] then
+if track then
   local probe = {}
   for i = 1, n do probe[2 * i - 1], probe[2 * i] = '-1', tokens[i] end
   missing = call('ZADD', le, 'NX', unpack(probe))

@@ -12,7 +12,7 @@ local kinds = slots({})
 
 -- Untracked leases have no record: they are looked up in the lease set itself.
 local untracked, too_many = {}, false
-if call('HGET', tag .. 'cfg', 'track') == '0' then
+if track == '0' then
   too_many = call('ZCARD', le) > 4096
   if not too_many then
     for _, token in ipairs(call('ZRANGE', le, 0, -1)) do untracked[sub(token, 1, 16)] = token end

@@ -52,8 +52,9 @@ end
 -- piece: put, uses: kind
 -- Puts entries into their lists: RPUSH at the tail, LPUSH at the head, in their order either way.
 -- A suspect (lost ≥ 2) goes to the list with '!' (I6). Adds to `kinds`; the caller wakes them.
+-- Returns how many suspects there were.
 local function put(command, entries, kinds)
-  local lists, suspects, first, last, step = {}, 0, 1, #entries, 1
+  local lists, alone, first, last, step = {}, 0, 1, #entries, 1
   if command == 'LPUSH' then first, last, step = last, 1, -1 end
   for i = first, last, step do
     local entry = entries[i]
@@ -61,13 +62,14 @@ local function put(command, entries, kinds)
     kinds[name] = true
     name = byte(entry, 17) % 8 .. ':' .. name
     if byte(entry, 36) > 1 then
-      name, suspects = name .. '!', suspects + 1
+      name, alone = name .. '!', alone + 1
     end
     local list = lists[name]
     if list then list[#list + 1] = entry else lists[name] = { entry } end
   end
   for name, list in pairs(lists) do call(command, tag .. 'w:' .. name, unpack(list)) end
-  if suspects > 0 then call('HINCRBY', tag .. 'cfg', 'sus', suspects) end
+  if alone > 0 then call('HINCRBY', tag .. 'cfg', 'sus', alone) end
+  return alone
 end
 
 -- piece: free
@@ -96,15 +98,14 @@ local function horizon(ids)
 end
 
 -- piece: settings
--- Options of the queue that the endings need, in one read.
-local settings = call('HMGET', tag .. 'cfg', 'maxc', 'keep', 'records', 'events', 'track')
-local events_on = settings[4] ~= '0'
+-- The options of the queue in one read; false where not set.
+local paused, max_running, suspects, track, events, keep_ms, keep_records = unpack(call('HMGET',
+  tag .. 'cfg', 'paused', 'maxc', 'sus', 'track', 'events', 'keep', 'records'))
 
 -- piece: slots, uses: settings
 -- Before leases end: at the limit of concurrency any kind may have waited, so all are woken.
 local function slots(kinds)
-  local limit = settings[1]
-  if limit and call('ZCARD', tag .. 'le') >= tonumber(limit) then
+  if max_running and call('ZCARD', tag .. 'le') >= tonumber(max_running) then
     for _, name in ipairs(call('HKEYS', tag .. 'k')) do kinds[name] = true end
   end
   return kinds
@@ -114,8 +115,8 @@ end
 -- Drops records beyond `records` or older than `keep`, at most `budget` of them (I10).
 -- `ended` counts the endings so far. A forwarded message that came back keeps its record.
 local function trim(ended, budget)
-  local c, most = tag .. 'c', tonumber(settings[3] or 100000)
-  local oldest = now - tonumber(settings[2] or 600000)
+  local c, most = tag .. 'c', tonumber(keep_records or 100000)
+  local oldest = now - tonumber(keep_ms or 600000)
   local head = call('LINDEX', c, 0)
   if not head then return end
   local first, at = read('>I6I6', head)
@@ -179,7 +180,7 @@ end
 -- piece: emit, uses: settings
 -- One stream entry per call: the time as field t, then letter and items for each letter.
 local function emit(...)
-  if events_on then call('XADD', tag .. 'ev', event_id, 't', when, ...) end
+  if events ~= '0' then call('XADD', tag .. 'ev', event_id, 't', when, ...) end
 end
 
 -- piece: same
