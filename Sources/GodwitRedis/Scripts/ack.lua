@@ -7,11 +7,9 @@
 -- uses: split wake slots finish emit same
 local packed, le = ARGV[2], tag .. 'le'
 local tokens, stale = split(packed, 56), {}
-local n = #tokens
+local n, kinds = #tokens, slots({})
 
-local kinds = slots({})
-
--- Takes the leases off. Fewer went than asked: the record, written with the lease, tells which held.
+-- Takes the leases off. If fewer went, the record, written with the lease, tells which held.
 -- Where `track` was ever set a lease may have no record, so the lease set is asked beforehand: a
 -- token that is absent goes in with score -1, is seen there, and leaves with the others.
 local absent, missing = {}, 0

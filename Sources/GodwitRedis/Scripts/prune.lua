@@ -23,8 +23,8 @@ if #entries > 0 then
   call('HINCRBY', st, 'pruned', #entries)
 end
 
--- Events: those archived, or old ones where nobody archives; then the cap on bytes. Whole nodes of
--- the stream go (at most 100 entries each), so up to one node of old ones stays.
+-- Events: those archived, or old ones where nobody archives; then the cap on bytes. Whole nodes
+-- of the stream go (at most 100 entries each), so up to one node of old ones stays.
 local marks = call('HMGET', cfg, 'archived', 'evbytes')
 local mark = marks[1] or string.format('%.0f', now - tonumber(keep_ms or 600000))
 local dropped = call('XTRIM', ev, 'MINID', '~', mark, 'LIMIT', 1000)
