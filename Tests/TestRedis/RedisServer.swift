@@ -14,7 +14,9 @@ public final class RedisServer: Sendable {
 
     private struct Running {
         var server: Process
+        var ended: Ending
         var watcher: Process
+        var watcherEnded: Ending
         var lifeline: Pipe
     }
 
@@ -58,17 +60,17 @@ public final class RedisServer: Sendable {
     }
 
     /// Ends the server at once, as a crash would.
-    public func kill() async { await end(SIGKILL) }
+    public func kill() async { await end() }
 
     /// Starts it again at the same address with the same files.
     public func restart() async throws {
-        await end(SIGKILL)
+        await end()
         try await launch()
     }
 
     /// Ends the server and removes its files. Repeated: nothing happens.
     public func stop() async {
-        await end(SIGTERM)
+        await end()
         try? FileManager.default.removeItem(at: directory)
     }
 
@@ -122,9 +124,10 @@ public final class RedisServer: Sendable {
                 // "at <socket>" is the last of the lines it says when all its doors are open.
                 if text.contains("ready to accept connections at") { tell(.success(())) }
             }
+            let ended = Ending(server)
             do {
                 try server.run()
-                try watch(server)
+                try watch(server, ended)
             } catch {
                 tell(.failure(StartError(description: "\(error)")))
             }
@@ -132,7 +135,7 @@ public final class RedisServer: Sendable {
         try outcome.get()
     }
 
-    private func watch(_ server: Process) throws {
+    private func watch(_ server: Process, _ ended: Ending) throws {
         let lifeline = Pipe()
         let watcher = Process()
         watcher.executableURL = URL(fileURLWithPath: "/bin/sh")
@@ -140,35 +143,28 @@ public final class RedisServer: Sendable {
         watcher.standardInput = lifeline
         watcher.standardOutput = FileHandle.nullDevice
         watcher.standardError = FileHandle.nullDevice
+        let watcherEnded = Ending(watcher)
         try watcher.run()
         running.withLock {
-            $0 = Running(server: server, watcher: watcher, lifeline: lifeline)
+            $0 = Running(
+                server: server, ended: ended, watcher: watcher, watcherEnded: watcherEnded,
+                lifeline: lifeline)
         }
     }
 
-    private func end(_ signal: Int32) async {
+    private func end() async {
         let last = running.withLock { running in
             defer { running = nil }
             return running
         }
         guard let last else { return }
-        // The watcher goes first: afterwards the number may belong to another process.
-        last.watcher.terminate()
-        await Self.exit(of: last.watcher)
-        Foundation.kill(last.server.processIdentifier, SIGCONT)
-        Foundation.kill(last.server.processIdentifier, signal)
-        await Self.exit(of: last.server)
+        // Why SIGKILL: a child inherits the signal mask of the thread that started it, and a task's
+        // thread has SIGTERM blocked. The watcher goes first: afterwards the number may be reused.
+        Foundation.kill(last.watcher.processIdentifier, SIGKILL)
+        await last.watcherEnded.wait()
+        Foundation.kill(last.server.processIdentifier, SIGKILL)
+        await last.ended.wait()
         try? last.lifeline.fileHandleForWriting.close()
-    }
-
-    private static func exit(of process: Process) async {
-        await withCheckedContinuation { done in
-            // Why a thread: waiting blocks, and the tasks' threads are few.
-            Thread.detachNewThread {
-                process.waitUntilExit()
-                done.resume()
-            }
-        }
     }
 
     private static func executable() throws -> String {
@@ -201,5 +197,31 @@ public final class RedisServer: Sendable {
         }
         guard bound else { throw StartError(description: "no free port on 127.0.0.1") }
         return Int(UInt16(bigEndian: address.sin_port))
+    }
+}
+
+/// Waits for a process without a thread; made before the process is started.
+private final class Ending: Sendable {
+    private let state = Mutex<(done: Bool, waiting: [CheckedContinuation<Void, Never>])>((false, []))
+
+    init(_ process: Process) {
+        process.terminationHandler = { [self] _ in
+            let waiting = state.withLock { state in
+                state.done = true
+                defer { state.waiting = [] }
+                return state.waiting
+            }
+            for one in waiting { one.resume() }
+        }
+    }
+
+    func wait() async {
+        await withCheckedContinuation { continuation in
+            let done = state.withLock { state in
+                if !state.done { state.waiting.append(continuation) }
+                return state.done
+            }
+            if done { continuation.resume() }
+        }
     }
 }
