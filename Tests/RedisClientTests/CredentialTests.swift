@@ -26,7 +26,7 @@ import Testing
     @Test func `an ACL user has its own rights, and scripts work without SCRIPT LOAD`() async throws {
         let script = RedisScript(name: "s", source: "return redis.call('GET', KEYS[1])")
         try await withServer([
-            "--user", "worker on >pw ~k:* +get +set +eval +evalsha +ping",
+            "--user", "worker", "on", ">pw", "~k:*", "+get", "+set", "+eval", "+evalsha", "+ping",
         ]) { server in
             let url = "redis+unix://worker:pw@\(server.socketPath)"
             try await withClient(url, scripts: [script]) { client in

@@ -13,11 +13,8 @@ public final class RedisServer: Sendable {
     }
 
     private struct Running {
-        var server: Process
-        var ended: Ending
-        var watcher: Process
-        var watcherEnded: Ending
-        var lifeline: Pipe
+        var server: ChildProcess
+        var watcher: ChildProcess
     }
 
     /// The TCP port; 0 when the arguments turned TCP off.
@@ -82,73 +79,45 @@ public final class RedisServer: Sendable {
 
     private func signal(_ number: Int32) {
         running.withLock { running in
-            if let running { Foundation.kill(running.server.processIdentifier, number) }
+            running?.server.signal(number)
         }
     }
 
     private func launch() async throws {
-        let server = Process()
-        server.executableURL = URL(fileURLWithPath: try Self.executable())
-        server.currentDirectoryURL = directory
-        server.arguments =
+        let executable = try Self.executable()
+        let words =
             [
                 "--port", "\(port)", "--bind", "127.0.0.1", "--unixsocket", socketPath,
                 "--save", "", "--appendonly", "no", "--dir", directory.path, "--logfile", "",
                 "--daemonize", "no",
             ] + arguments
-        let output = Pipe()
-        server.standardOutput = output
-        server.standardError = output
-        server.standardInput = FileHandle.nullDevice
-        let log = Mutex("")
-        let outcome: Result<Void, StartError> = try await withCheckedThrowingContinuation { ready in
-            let waiting = Mutex<CheckedContinuation<Result<Void, StartError>, any Error>?>(ready)
-            @Sendable func tell(_ result: Result<Void, StartError>) {
+        try await withCheckedThrowingContinuation { ready in
+            let waiting = Mutex<CheckedContinuation<Void, any Error>?>(ready)
+            let log = Mutex("")
+            @Sendable func tell(_ result: Result<Void, any Error>) {
                 let ready = waiting.withLock { waiting in
                     defer { waiting = nil }
                     return waiting
                 }
-                ready?.resume(returning: result)
+                ready?.resume(with: result)
             }
-            output.fileHandleForReading.readabilityHandler = { handle in
-                let data = handle.availableData
-                guard !data.isEmpty else {
-                    handle.readabilityHandler = nil
-                    let text = log.withLock { $0 }
-                    return tell(.failure(StartError(description: "redis-server ended: \(text)")))
-                }
-                let text = log.withLock { log in
-                    if log.utf8.count < 1 << 16 { log += String(decoding: data, as: UTF8.self) }
-                    return log
-                }
-                // "at <socket>" is the last of the lines it says when all its doors are open.
-                if text.contains("ready to accept connections at") { tell(.success(())) }
-            }
-            let ended = Ending(server)
             do {
-                try server.run()
-                try watch(server, ended)
+                let server = try ChildProcess(executable, words) { said in
+                    guard let said else {
+                        let text = log.withLock { $0 }
+                        return tell(
+                            .failure(StartError(description: "redis-server ended: \(text)")))
+                    }
+                    log.withLock { $0 = said }
+                    // The last line it says when all its doors are open names the socket.
+                    if said.contains("ready to accept connections at") { tell(.success(())) }
+                }
+                let watcher = try ChildProcess(
+                    "/bin/sh", ["-c", "read _; kill -9 \(server.pid)"]) { _ in }
+                running.withLock { $0 = Running(server: server, watcher: watcher) }
             } catch {
-                tell(.failure(StartError(description: "\(error)")))
+                tell(.failure(error))
             }
-        }
-        try outcome.get()
-    }
-
-    private func watch(_ server: Process, _ ended: Ending) throws {
-        let lifeline = Pipe()
-        let watcher = Process()
-        watcher.executableURL = URL(fileURLWithPath: "/bin/sh")
-        watcher.arguments = ["-c", "read _; kill -9 \(server.processIdentifier)"]
-        watcher.standardInput = lifeline
-        watcher.standardOutput = FileHandle.nullDevice
-        watcher.standardError = FileHandle.nullDevice
-        let watcherEnded = Ending(watcher)
-        try watcher.run()
-        running.withLock {
-            $0 = Running(
-                server: server, ended: ended, watcher: watcher, watcherEnded: watcherEnded,
-                lifeline: lifeline)
         }
     }
 
@@ -157,14 +126,9 @@ public final class RedisServer: Sendable {
             defer { running = nil }
             return running
         }
-        guard let last else { return }
-        // Why SIGKILL: a child inherits the signal mask of the thread that started it, and a task's
-        // thread has SIGTERM blocked. The watcher goes first: afterwards the number may be reused.
-        Foundation.kill(last.watcher.processIdentifier, SIGKILL)
-        await last.watcherEnded.wait()
-        Foundation.kill(last.server.processIdentifier, SIGKILL)
-        await last.ended.wait()
-        try? last.lifeline.fileHandleForWriting.close()
+        // The watcher goes first: afterwards the server's number may be another's.
+        await last?.watcher.kill()
+        await last?.server.kill()
     }
 
     private static func executable() throws -> String {
@@ -197,31 +161,5 @@ public final class RedisServer: Sendable {
         }
         guard bound else { throw StartError(description: "no free port on 127.0.0.1") }
         return Int(UInt16(bigEndian: address.sin_port))
-    }
-}
-
-/// Waits for a process without a thread; made before the process is started.
-private final class Ending: Sendable {
-    private let state = Mutex<(done: Bool, waiting: [CheckedContinuation<Void, Never>])>((false, []))
-
-    init(_ process: Process) {
-        process.terminationHandler = { [self] _ in
-            let waiting = state.withLock { state in
-                state.done = true
-                defer { state.waiting = [] }
-                return state.waiting
-            }
-            for one in waiting { one.resume() }
-        }
-    }
-
-    func wait() async {
-        await withCheckedContinuation { continuation in
-            let done = state.withLock { state in
-                if !state.done { state.waiting.append(continuation) }
-                return state.done
-            }
-            if done { continuation.resume() }
-        }
     }
 }
