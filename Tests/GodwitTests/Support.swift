@@ -43,6 +43,22 @@ func until(
 }
 
 extension QueueTest {
+    /// Moves the clock on, 20 ms at a time, for as long as the body runs.
+    func whileTimeGoesOn(_ body: @escaping @Sendable () async throws -> Void) async throws {
+        try await withThrowingTaskGroup { group in
+            group.addTask {
+                while !Task.isCancelled {
+                    advance(by: .milliseconds(20))
+                    await Task.yield()
+                }
+            }
+            group.addTask { try await body() }
+            // The clock's task ends only when it is cancelled, so the first to end is the body.
+            try await group.next()
+            group.cancelAll()
+        }
+    }
+
     func record(_ id: MessageID, in queue: Queue) async throws -> MessageRecord {
         try #require(try await broker.inspector.message(id, in: queue.name))
     }

@@ -170,18 +170,8 @@ import Testing
         let ids = try await queue.enqueue(contentsOf: (0..<20).map(Count.init)).map(\.id)
         test.broker.inject(fault, into: .settle, times: 3)
         let worker = Worker(queue) { $0.handle(Count.self) { _, _ in } }
-        async let run: Void = worker.run(until: .drained)
-        try await until {
-            test.advance(by: .milliseconds(20))
-            return try await test.broker.inspector.counts(of: queue.name).completed == 20
-        }
-        test.broker.heal()
-        try await until {
-            test.advance(by: .milliseconds(20))
-            return try await test.broker.inspector.counts(of: queue.name).isDrained
-        }
-        worker.stop()
-        try await run
+        try await test.whileTimeGoesOn { try await worker.run(until: .drained) }
+        #expect(try await test.broker.inspector.counts(of: queue.name).completed == 20)
         for id in ids { #expect(try await test.record(id, in: queue).count == 1) }
     }
 
@@ -206,13 +196,7 @@ import Testing
                 running.withLock { $0.now -= 1 }
             }
         }
-        async let run: Void = worker.run(until: .drained)
-        try await until {
-            test.advance(by: .milliseconds(100))
-            return try await test.broker.inspector.counts(of: queue.name).isDrained
-        }
-        worker.stop()
-        try await run
+        try await test.whileTimeGoesOn { try await worker.run(until: .drained) }
         #expect(running.withLock { $0.beside } == 0)
         #expect(try await test.record(poison, in: queue).state == .completed)
     }

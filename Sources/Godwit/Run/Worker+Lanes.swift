@@ -71,7 +71,11 @@ extension Worker {
         let now = queue.broker.time.now()
         switch result {
         case .success(let outcomes):
-            state.withLock { $0.worker.settled(settlements) }
+            let idle = state.withLock { cell -> Signal? in
+                cell.worker.settled(settlements)
+                return cell.worker.isIdle ? cell.idleSignal : nil
+            }
+            idle?.fire()
             for (settlement, outcome) in zip(settlements, outcomes) where outcome != .done {
                 notSettled(settlement, outcome)
             }

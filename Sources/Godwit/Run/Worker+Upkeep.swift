@@ -18,13 +18,29 @@ extension Worker {
             let limit = end == .drained ? 250 : Self.longestWait * Double.random(in: 0.8...1.2)
             let due = wait.nextDue.map { max(1, $0.milliseconds) } ?? .max
             let began = broker.time.now()
-            await broker.wait(
-                for: handlers.kinds, in: queue.name, upTo: .milliseconds(min(Int64(limit), due)))
+            await self.wait(.milliseconds(min(Int64(limit), due)), orIdle: end == .drained)
             // Why: a store may wake for what this worker can't take (a limit, a suspect while busy).
             if fruitless > 3, (broker.time.now() - began).milliseconds < 50 {
                 await broker.time.sleep(for: .milliseconds(min(500, 10 << min(fruitless - 3, 6))))
             }
             wake()
+        }
+    }
+
+    /// Waits at the store; with `orIdle` also returns when the last message in hand is settled.
+    private func wait(_ limit: Duration, orIdle: Bool) async {
+        let broker = queue.broker
+        guard orIdle else {
+            return await broker.wait(for: handlers.kinds, in: queue.name, upTo: limit)
+        }
+        let idle = state.withLock { $0.idleSignal }
+        await withTaskGroup { group in
+            group.addTask { await idle.wait() }
+            group.addTask {
+                await broker.wait(for: self.handlers.kinds, in: self.queue.name, upTo: limit)
+            }
+            await group.next()
+            group.cancelAll()
         }
     }
 

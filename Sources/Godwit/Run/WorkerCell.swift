@@ -28,6 +28,8 @@ struct WorkerCell: Sendable {
     let laneSignals = (0..<lanes).map { _ in Signal() }
     var waitingLanes: [Int] = []
     let wakerSignal = Signal()
+    /// Fired when nothing is left in hand.
+    let idleSignal = Signal()
     /// Fired when a slot has ended before its worker, or the worker has.
     let superviseSignal = Signal()
     private(set) var isFinished = false

@@ -163,6 +163,7 @@ struct WorkerState: Sendable {
     mutating func reserved(_ reservation: Reservation, asked: Int, at now: Timestamp) {
         requested -= asked
         failures = 0
+        pausedUntil = nil
         suspectsWaiting = reservation.suspectsWaiting
         if reservation.messages.isEmpty {
             isDry = true
@@ -185,6 +186,7 @@ struct WorkerState: Sendable {
 
     mutating func settled(_ settlements: [Settlement]) {
         failures = 0
+        pausedUntil = nil
         endSettling(settlements)
     }
 
