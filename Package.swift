@@ -116,6 +116,9 @@ let package = Package(
             name: "GodwitTests", dependencies: ["Godwit", "GodwitTesting", "MessagePack"],
             swiftSettings: settings),
         .testTarget(
+            name: "BrokerContractTests", dependencies: ["Godwit", "GodwitTesting"],
+            swiftSettings: settings),
+        .testTarget(
             name: "RedisClientTests",
             dependencies: [
                 "RedisClient",
