@@ -119,6 +119,8 @@ let package = Package(
             name: "BrokerContractTests", dependencies: ["Godwit", "GodwitTesting"],
             swiftSettings: settings),
         .testTarget(
+            name: "ModelTests", dependencies: ["Godwit", "GodwitTesting"], swiftSettings: settings),
+        .testTarget(
             name: "RedisClientTests",
             dependencies: [
                 "RedisClient",
