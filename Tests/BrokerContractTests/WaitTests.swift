@@ -175,7 +175,7 @@ import Testing
     @Test(arguments: BrokerKind.allCases)
     func `a forward wakes those who wait at its target`(_ kind: BrokerKind) async throws {
         try await withBroker(kind) { broker, clock in
-            try await broker.enqueue([Sample.message(1)], to: .other)
+            _ = try await broker.enqueue([Sample.message(1)], to: .other)
             let taken = try await broker.reserveOne(from: .other)
             try await Self.expectWoken(broker, clock) {
                 try await broker.settle(taken, .forward(to: .work), in: .other)
@@ -209,6 +209,12 @@ import Testing
                 await group.next()
                 group.cancelAll()
             }
+        }
+    }
+
+    @Test(arguments: BrokerKind.allCases)
+    func `a wait without time to wait is over at once`(_ kind: BrokerKind) async throws {
+        try await withBroker(kind) { broker, _ in
             await broker.wait(for: nil, in: .work, upTo: .zero)
         }
     }
