@@ -94,6 +94,7 @@ import Testing
             }
             let record = try await broker.record(1)
             #expect(record.reason == "crash-loop")
+            #expect(record.attempts.map(\.verdict) == ["reclaim", "reclaim", "crashLoop"])
             #expect(record.body == Sample.body(1))
             #expect(record.finishedAt == clock.now())
             let counts = try await broker.counts()
