@@ -116,6 +116,11 @@ let package = Package(
             name: "GodwitTests", dependencies: ["Godwit", "GodwitTesting", "MessagePack"],
             swiftSettings: settings),
         .testTarget(
+            name: "BrokerContractTests", dependencies: ["Godwit", "GodwitTesting"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "ModelTests", dependencies: ["Godwit", "GodwitTesting"], swiftSettings: settings),
+        .testTarget(
             name: "RedisClientTests",
             dependencies: [
                 "RedisClient",
