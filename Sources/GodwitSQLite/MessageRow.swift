@@ -130,22 +130,9 @@ struct MessageRow {
     }
 }
 
-extension String {
-    /// At most so many bytes, cut between characters of Unicode.
-    func prefix(bytes count: Int) -> String {
-        guard utf8.count > count else { return self }
-        var cut = utf8.index(utf8.startIndex, offsetBy: count)
-        while cut > utf8.startIndex, utf8[cut] & 0xC0 == 0x80 { cut = utf8.index(before: cut) }
-        return String(self[..<cut])
-    }
-}
-
 extension Timestamp {
-    /// The last moment that six bytes hold.
-    static let farthest: Int64 = 0xFFFF_FFFF_FFFF
-
     /// `delay` after `now`, in milliseconds; never before it.
     static func milliseconds(_ delay: Duration, after now: Int64) -> Int64 {
-        min(now + max(0, min(delay.milliseconds, farthest)), farthest)
+        moment(delay, after: Timestamp(milliseconds: now)).milliseconds
     }
 }

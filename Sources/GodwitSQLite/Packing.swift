@@ -14,7 +14,7 @@ extension [UInt8] {
 
     /// One byte of length (text is at most 200 bytes), then the text.
     mutating func append(short text: String) {
-        let text = text.prefix(bytes: Attempts.reasonBytes)
+        let text = text.cut(to: Event.textBytes)
         append(UInt8(text.utf8.count))
         append(contentsOf: text.utf8)
     }
@@ -52,7 +52,6 @@ struct Unpacker {
 /// | length 1 | reason.
 enum Attempts {
     static let kept = 10
-    static let reasonBytes = 200
 
     static func adding(_ attempt: MessageRecord.Attempt, to old: [UInt8]) -> [UInt8] {
         var packed: [UInt8] = []

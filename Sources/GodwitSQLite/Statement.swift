@@ -43,12 +43,12 @@ struct Statement {
     /// Binds a copy.
     func bind(_ index: Int32, copy bytes: [UInt8]) {
         let transient = unsafeBitCast(-1, to: sqlite3_destructor_type.self)
-        bytes.withUnsafeBytes {
+        bytes.withUnsafeBytes { bytes in
             // A NULL pointer would bind NULL; an empty blob needs its own call.
-            if let base = $0.baseAddress, !bytes.isEmpty {
-                sqlite3_bind_blob(handle, index, base, Int32($0.count), transient)
+            if let base = bytes.baseAddress, !bytes.isEmpty {
+                _ = sqlite3_bind_blob(handle, index, base, Int32(bytes.count), transient)
             } else {
-                sqlite3_bind_zeroblob(handle, index, 0)
+                _ = sqlite3_bind_zeroblob(handle, index, 0)
             }
         }
     }
@@ -58,7 +58,7 @@ struct Statement {
         let transient = unsafeBitCast(-1, to: sqlite3_destructor_type.self)
         text.withUTF8 {
             let base = UnsafeRawPointer($0.baseAddress)?.assumingMemoryBound(to: CChar.self)
-            sqlite3_bind_text(handle, index, base, Int32($0.count), transient)
+            _ = sqlite3_bind_text(handle, index, base, Int32($0.count), transient)
         }
     }
 

@@ -79,7 +79,7 @@ extension Store {
         let attempt = MessageRecord.Attempt(
             at: Timestamp(milliseconds: now), worker: row.token.worker,
             count: Int(row.token.entry.count) + 1, verdict: move.rawValue,
-            reason: reason.prefix(bytes: Attempts.reasonBytes))
+            reason: reason.cut(to: Event.textBytes))
         let attempts = Attempts.adding(attempt, to: old)
         if row.hasAside {
             sql.setAttempts.bind(1, copy: attempts)

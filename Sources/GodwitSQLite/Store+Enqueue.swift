@@ -44,7 +44,7 @@ extension Store {
             switch message.due {
             case .now: now
             case .after(let delay): Timestamp.milliseconds(delay, after: now)
-            case .at(let moment): min(max(moment.milliseconds, now), Timestamp.farthest)
+            case .at(let moment): min(max(moment.milliseconds, now), Timestamp.latest.milliseconds)
             }
         let entry = Entry(
             id: message.id, priority: message.priority,

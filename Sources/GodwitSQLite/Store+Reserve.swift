@@ -155,7 +155,9 @@ extension Store {
             pick.hasChanged = true
             queue.ready -= 1
             if lane >= Lane.suspects { queue.suspects -= 1 }
-            guard let body = try row.body ?? body(row.number) else {
+            var body = row.body
+            if row.number != 0 { body = try self.body(row.number) }
+            guard let body else {
                 try bury(payloadLost: row.key, row.token.entry, row.aside, &queue)
                 continue
             }

@@ -39,7 +39,7 @@ extension Store {
                 try end(row, as: Stage.completed, &queue)
                 endings += 1
             case .retry(let delay, let reason):
-                let reason = reason.prefix(bytes: BrokerLimits.reasonBytes)
+                let reason = reason.cut(to: BrokerLimits.reasonBytes)
                 let due = Timestamp.milliseconds(delay, after: now)
                 try remember(&row, .retry, reason, queue.number)
                 queue.note(.retry, token, reason)
@@ -50,7 +50,7 @@ extension Store {
                 queue.scheduled += 1
                 wake(queue.number, entry.kindHash)
             case .reject(let reason):
-                let reason = reason.prefix(bytes: BrokerLimits.reasonBytes)
+                let reason = reason.cut(to: BrokerLimits.reasonBytes)
                 try remember(&row, .reject, reason, queue.number)
                 queue.note(.reject, token, reason)
                 row.token = token.with(
