@@ -116,7 +116,15 @@ let package = Package(
             name: "GodwitTests", dependencies: ["Godwit", "GodwitTesting", "MessagePack"],
             swiftSettings: settings),
         .testTarget(
-            name: "BrokerContractTests", dependencies: ["Godwit", "GodwitTesting"],
+            name: "BrokerContractTests",
+            dependencies: ["Godwit", "GodwitSQLite", "GodwitTesting"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "GodwitSQLiteTests",
+            dependencies: [
+                "Godwit", "GodwitSQLite", "GodwitTesting",
+                .product(name: "GRDB", package: "GRDB.swift", condition: sqlite),
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "ModelTests", dependencies: ["Godwit", "GodwitTesting"], swiftSettings: settings),

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
+import Foundation
 import Godwit
+import GodwitSQLite
 import GodwitTesting
 import Testing
 
 /// Every store that must keep the contract. Each test runs once per case, all at the same time.
 enum BrokerKind: String, CaseIterable, Sendable, CustomTestStringConvertible {
     case memory
+    case sqlite
     // To add a store: a case here and its branch in `withBroker`; nothing else changes.
 
     var testDescription: String { rawValue }
@@ -21,10 +24,21 @@ func withBroker(
 ) async throws {
     let clock = VirtualClock()
     let broker: any Broker
+    var cleanUp: () -> Void = {}
     switch kind {
     case .memory:
         broker = MemoryBroker(time: clock, limits: limits)
+    case .sqlite:
+        let directory = FileManager.default.temporaryDirectory
+            .appendingPathComponent("godwit-contract-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+        cleanUp = { try? FileManager.default.removeItem(at: directory) }
+        var options = SQLiteOptions()
+        options.limits = limits
+        broker = try await SQLiteBroker(
+            path: directory.appendingPathComponent("jobs.db").path, time: clock, options: options)
     }
+    defer { cleanUp() }
     do {
         try await body(broker, clock)
     } catch {
