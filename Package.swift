@@ -120,7 +120,7 @@ let package = Package(
         .target(name: "TestRedis", path: "Tests/TestRedis", swiftSettings: settings),
         .testTarget(
             name: "BrokerContractTests",
-            dependencies: ["Godwit", "GodwitSQLite", "GodwitTesting"],
+            dependencies: ["Godwit", "GodwitSQLite", "GodwitTesting", "TestRedis"],
             swiftSettings: settings),
         .testTarget(
             name: "GodwitSQLiteTests",

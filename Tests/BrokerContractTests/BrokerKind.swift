@@ -9,7 +9,8 @@ import Testing
 enum BrokerKind: String, CaseIterable, Sendable, CustomTestStringConvertible {
     case memory
     case sqlite
-    // To add a store: a case here and its branch in `withBroker`; nothing else changes.
+    // To add a store: a case here and its branch in `withBroker`; nothing else changes. For Redis:
+    // `case redis`, and `RedisBroker(SharedRedis.freshURL(), time: clock, limits: …)`.
 
     var testDescription: String { rawValue }
 }
