@@ -17,8 +17,8 @@ enum BrokerKind: String, CaseIterable, Sendable, CustomTestStringConvertible {
 
 /// Runs `body` on a fresh broker whose clock stands still until the test moves it; shuts it down.
 ///
-/// Where the closure holds no `try` but inside `#expect`, it says `async throws` itself: the compiler
-/// looks for what throws before it expands macros.
+/// Where the closure holds no `try` but inside `#expect`, it says `async throws` itself: the
+/// compiler looks for what throws before it expands macros.
 func withBroker(
     _ kind: BrokerKind, limits: BrokerLimits = BrokerLimits(),
     _ body: (any Broker, VirtualClock) async throws -> Void
