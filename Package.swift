@@ -37,6 +37,7 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
@@ -52,6 +53,7 @@ let package = Package(
             name: "Godwit",
             dependencies: [
                 "MessagePack",
+                .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
@@ -115,9 +117,10 @@ let package = Package(
         .testTarget(
             name: "GodwitTests", dependencies: ["Godwit", "GodwitTesting", "MessagePack"],
             swiftSettings: settings),
+        .target(name: "TestRedis", path: "Tests/TestRedis", swiftSettings: settings),
         .testTarget(
             name: "BrokerContractTests",
-            dependencies: ["Godwit", "GodwitSQLite", "GodwitTesting"],
+            dependencies: ["Godwit", "GodwitSQLite", "GodwitTesting", "TestRedis"],
             swiftSettings: settings),
         .testTarget(
             name: "GodwitSQLiteTests",
@@ -131,7 +134,7 @@ let package = Package(
         .testTarget(
             name: "RedisClientTests",
             dependencies: [
-                "RedisClient",
+                "RedisClient", "TestRedis",
                 .product(name: "NIOCore", package: "swift-nio", condition: redis),
                 .product(name: "NIOPosix", package: "swift-nio", condition: redis),
                 .product(name: "NIOEmbedded", package: "swift-nio", condition: redis),

@@ -9,12 +9,16 @@ import Testing
 enum BrokerKind: String, CaseIterable, Sendable, CustomTestStringConvertible {
     case memory
     case sqlite
-    // To add a store: a case here and its branch in `withBroker`; nothing else changes.
+    // To add a store: a case here and its branch in `withBroker`; nothing else changes. For Redis:
+    // `case redis`, and `RedisBroker(SharedRedis.freshURL(), time: clock, limits: …)`.
 
     var testDescription: String { rawValue }
 }
 
 /// Runs `body` on a fresh broker whose clock stands still until the test moves it; shuts it down.
+///
+/// Where the closure holds no `try` but inside `#expect`, it says `async throws` itself: the compiler
+/// looks for what throws before it expands macros.
 func withBroker(
     _ kind: BrokerKind, limits: BrokerLimits = BrokerLimits(),
     _ body: (any Broker, VirtualClock) async throws -> Void

@@ -1,1 +1,210 @@
--- placeholder
+-- prelude: what the words share. A text is put together of the clock, the head below (up to the
+-- first piece) and the pieces that the word's line '-- uses:' names, with what those use in turn, in
+-- the order of this file; then the word. Why: at one message per call, unused closures are the cost.
+--
+--   entry  42 B = id 16 | band 1 | kind 4 | max 1 | insertedAt 6 | readyAt 6 | attempt 1 | lost 1
+--                 | generation 1 | epoch 3 | count 2
+--   token  56 B = entry | executedAt 6 | nonce 8
+--   record      = entry (waits) · token (leased) · entry, executedAt, nonce, letter 1, when 6, reason
+--   body        = insertedAt 6 | band 1 | kind 4 | max 1 | the producer's bytes; '' is a tombstone
+--   ended       = first 6 | when 6 | letter 1 | ids: one element of `c`; first counts earlier endings
+--
+-- KEYS[1] the tag with its colon, KEYS[2] the prefix of the markers; neither ever exists as a key, so
+-- in a slot that migrates each call is sent on and answered TRYAGAIN before anything is written.
+-- Binary strings are compared as numbers or for equality: Lua's < follows the server's locale.
+local call, sub, byte = redis.call, string.sub, string.byte
+local pack, read, floor = struct.pack, struct.unpack, math.floor
+local tag, markers = KEYS[1], KEYS[2]
+local when = pack('>I6', now)
+
+-- piece: split
+-- The parts of a packed string, `width` bytes each.
+local function split(packed, width)
+  local parts, n = {}, 0
+  for i = 1, #packed, width do
+    n = n + 1
+    parts[n] = sub(packed, i, i + width - 1)
+  end
+  return parts
+end
+
+-- piece: kind
+-- The kind of an entry as it stands in the names of lists and markers.
+local function kind(entry)
+  return string.format('%02x%02x%02x%02x', byte(entry, 18, 21))
+end
+
+-- piece: bump
+-- The entry for its next run: a new epoch; `ran` is 1 after a run and 0 for a redrive.
+local function bump(entry, ready_at, attempt, lost, generation, ran)
+  local epoch, count = read('>I3I2', entry, 38)
+  return sub(entry, 1, 28)
+    .. pack('>I6BBBI3I2', ready_at, math.min(attempt, 255), math.min(lost, 255),
+      generation % 256, (epoch + 1) % 16777216, math.min(count + ran, 65535))
+end
+
+-- piece: wake
+-- Arms the marker of each kind in the set: one sleeper per kind wakes up.
+local function wake(kinds)
+  for name in pairs(kinds) do call('ZADD', markers .. name, 0, '0') end
+end
+
+-- piece: put, uses: kind
+-- Puts entries into their lists: RPUSH at the tail, LPUSH at the head, in their order either way.
+-- A suspect (lost ≥ 2) goes to the list with '!' (I6). Adds to `kinds`; the caller wakes them.
+local function put(command, entries, kinds)
+  local lists, suspects, first, last, step = {}, 0, 1, #entries, 1
+  if command == 'LPUSH' then first, last, step = last, 1, -1 end
+  for i = first, last, step do
+    local entry = entries[i]
+    local name = kind(entry)
+    kinds[name] = true
+    name = byte(entry, 17) % 8 .. ':' .. name
+    if byte(entry, 36) > 1 then
+      name, suspects = name .. '!', suspects + 1
+    end
+    local list = lists[name]
+    if list then list[#list + 1] = entry else lists[name] = { entry } end
+  end
+  for name, list in pairs(lists) do call(command, tag .. 'w:' .. name, unpack(list)) end
+  if suspects > 0 then call('HINCRBY', tag .. 'cfg', 'sus', suspects) end
+end
+
+-- piece: free
+-- Frees the unique keys of these messages (I9). A dead letter keeps its name in `ui` for a redrive.
+local function free(ids, keep_name)
+  if #ids == 0 or call('EXISTS', tag .. 'ui') == 0 then return end
+  local names = call('HMGET', tag .. 'ui', unpack(ids))
+  for i = 1, #ids do
+    if names[i] and call('HGET', tag .. 'u', names[i]) == ids[i] then
+      call('HDEL', tag .. 'u', names[i])
+    end
+  end
+  if not keep_name then call('HDEL', tag .. 'ui', unpack(ids)) end
+end
+
+-- piece: horizon
+-- Remembers the newest creation time among pruned UUIDv7: a resend up to it is refused (I12).
+local function horizon(ids)
+  local old = tonumber(call('HGET', tag .. 'cfg', 'hz') or 0)
+  local newest = old
+  for i = 1, #ids do
+    local created, version = read('>I6B', ids[i])
+    if created > newest and version >= 112 and version < 128 then newest = created end
+  end
+  if newest > old then call('HSET', tag .. 'cfg', 'hz', string.format('%.0f', newest)) end
+end
+
+-- piece: settings
+-- Options of the queue that the endings need, in one read.
+local settings = call('HMGET', tag .. 'cfg', 'maxc', 'keep', 'records', 'events')
+local events_on = settings[4] ~= '0'
+
+-- piece: slots, uses: settings
+-- Before leases end: at the limit of concurrency any kind may have waited, so all are woken.
+local function slots(kinds)
+  local limit = settings[1]
+  if limit and call('ZCARD', tag .. 'le') >= tonumber(limit) then
+    for _, name in ipairs(call('HKEYS', tag .. 'k')) do kinds[name] = true end
+  end
+  return kinds
+end
+
+-- piece: trim, uses: settings horizon
+-- Drops records beyond `records` or older than `keep`, at most `budget` of them (I10).
+-- `ended` counts the endings so far. A forwarded message that came back keeps its record.
+local function trim(ended, budget)
+  local c, most = tag .. 'c', tonumber(settings[3] or 100000)
+  local oldest = now - tonumber(settings[2] or 600000)
+  local head = call('LINDEX', c, 0)
+  if not head then return end
+  local first, at = read('>I6I6', head)
+  if ended - first <= most and at > oldest then return end
+  local size = (#head - 13) / 16
+  local reach = at <= oldest and budget or math.min(budget, ended - first - most)
+  local taken, doomed = call('LPOP', c, math.ceil(reach / size)), {}
+  local back = {}
+  for i = 1, #taken do
+    local element = taken[i]
+    first, at = read('>I6I6', element)
+    size = (#element - 13) / 16
+    local drop = at <= oldest and size or math.max(0, math.min(size, ended - first - most))
+    if drop > budget then drop = budget end
+    budget = drop < size and 0 or budget - drop
+    for place = 14, drop * 16 - 2, 16 do
+      local id, gone = sub(element, place, place + 15), true
+      if sub(element, 13, 13) == 'f' then
+        local record = call('HGET', tag .. 'm', id)
+        gone = record and sub(record, 57, 63) == 'f' .. sub(element, 7, 12)
+      end
+      if gone then doomed[#doomed + 1] = id end
+    end
+    if drop < size then
+      back[#back + 1] = pack('>I6', first + drop) .. sub(element, 7, 13)
+        .. sub(element, 14 + drop * 16)
+    end
+  end
+  for i = #back, 1, -1 do call('LPUSH', c, back[i]) end
+  if #doomed > 0 then
+    call('HDEL', tag .. 'm', unpack(doomed))
+    horizon(doomed)
+  end
+end
+
+-- piece: finish, uses: free trim
+-- These messages have ended with letter a, k or f; their records stay for a while (`c`, trim).
+-- A ghost keeps its tombstone in `p` until its entry leaves the list.
+local function finish(ids, packed, letter, ghost)
+  local n = #ids
+  local ended = call('HINCRBY', tag .. 'st', 'ended', n)
+  call('RPUSH', tag .. 'c', pack('>I6', ended - n) .. when .. letter .. packed)
+  if not ghost then call('HDEL', tag .. 'p', unpack(ids)) end
+  if call('EXISTS', tag .. 'pr', tag .. 'ah') > 0 then
+    call('HDEL', tag .. 'pr', unpack(ids))
+    call('HDEL', tag .. 'ah', unpack(ids))
+  end
+  free(ids)
+  trim(ended, 2 * n)
+end
+
+-- piece: note
+-- One item of every event letter but a: what ran (56 bytes), and a text of at most 200 bytes.
+local never_ran = string.rep('\0', 14)
+local function note(token, text)
+  text = sub(text, 1, 200)
+  return token .. pack('>I2', #text) .. text
+end
+
+-- piece: emit, uses: settings
+-- One stream entry per call: pairs of letter and items, `when` before the items.
+local function emit(pairs_of)
+  if events_on then call('XADD', tag .. 'ev', '*', unpack(pairs_of)) end
+end
+
+-- piece: same
+-- Whether this very settle was done before: its answer was lost, and it is not stale.
+local function same(token, letter)
+  local record = call('HGET', tag .. 'm', sub(token, 1, 16))
+  return record and sub(record, 43, 57) == sub(token, 43, 56) .. letter
+end
+
+-- piece: history
+-- Appends (when 6, worker 4, count 2, letter 1, length 1, reason) to each message's last ten runs.
+local function history(tokens, letters, reasons)
+  if #tokens == 0 then return end
+  local ids, writes = {}, {}
+  for i = 1, #tokens do ids[i] = sub(tokens[i], 1, 16) end
+  local old = call('HMGET', tag .. 'ah', unpack(ids))
+  for i = 1, #tokens do
+    local kept, runs, place = old[i] or '', 0, 1
+    while place <= #kept do
+      runs, place = runs + 1, place + 14 + byte(kept, place + 13)
+    end
+    if runs > 9 then kept = sub(kept, 15 + byte(kept, 14)) end
+    local reason, count = sub(reasons[i], 1, 200), read('>I2', tokens[i], 41)
+    writes[2 * i - 1] = ids[i]
+    writes[2 * i] = kept .. when .. sub(tokens[i], 49, 52)
+      .. pack('>I2', math.min(count + 1, 65535)) .. letters[i] .. string.char(#reason) .. reason
+  end
+  call('HSET', tag .. 'ah', unpack(writes))
+end

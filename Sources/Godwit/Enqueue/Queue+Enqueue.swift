@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+
+extension Queue {
+    /// Accepts one job; returns when the store has it.
+    ///
+    /// - Moves: nothing → ready, or → scheduled with ``EnqueueOption/delayed(by:)`` or `.at`.
+    /// - Repeated: makes a second message, unless the id or a unique key says that it is the same.
+    /// - Crash halfway: the message is there or it is not; a lost answer throws
+    ///   ``BrokerError/unknown(_:)`` with the id to repeat with.
+    @discardableResult
+    public func enqueue<J: Job>(
+        _ job: J, _ options: EnqueueOption...
+    ) async throws(EnqueueError) -> Enqueued {
+        let message = try message(for: job, EnqueueOptions(J.defaults, options))
+        return try await accept([message])[0]
+    }
+
+    /// Accepts many jobs in one trip to the store, in their order.
+    ///
+    /// Options hold for each; an explicit id or unique key makes no sense here and would make all
+    /// but the first a duplicate. When the queue runs full on the way, throws
+    /// ``EnqueueError/full(queue:rejected:)`` with the ids that were not added.
+    @discardableResult
+    public func enqueue<J: Job>(
+        contentsOf jobs: some Sequence<J>, _ options: EnqueueOption...
+    ) async throws(EnqueueError) -> [Enqueued] {
+        let options = EnqueueOptions(J.defaults, options)
+        var messages: [NewMessage] = []
+        messages.reserveCapacity(jobs.underestimatedCount)
+        for job in jobs { messages.append(try message(for: job, options)) }
+        return try await accept(messages)
+    }
+
+    /// Accepts a payload as it stands, under a kind's wire name: for bytes that somebody else made.
+    @discardableResult
+    public func enqueue(
+        kind: Kind, payload: [UInt8], as contentType: ContentType, _ options: EnqueueOption...
+    ) async throws(EnqueueError) -> Enqueued {
+        try await enqueue(kind: kind, payloads: [payload], as: contentType, options)[0]
+    }
+
+    package func enqueue(
+        kind: Kind, payloads: [[UInt8]], as contentType: ContentType, _ options: [EnqueueOption]
+    ) async throws(EnqueueError) -> [Enqueued] {
+        let options = EnqueueOptions(JobDefaults(), options)
+        var messages: [NewMessage] = []
+        messages.reserveCapacity(payloads.count)
+        for payload in payloads {
+            messages.append(try message(of: kind, payload, contentType, options))
+        }
+        return try await accept(messages)
+    }
+
+    private func message<J: Job>(
+        for job: J, _ options: EnqueueOptions
+    ) throws(EnqueueError) -> NewMessage {
+        let kind: Kind
+        do { kind = try J.kind() } catch { throw .invalidName(error) }
+        let payload: [UInt8]
+        do {
+            payload = try codec.encode(job)
+        } catch {
+            throw .notEncodable(kind: kind.name, reason: "\(error)")
+        }
+        return try message(of: kind, payload, codec.contentType, options)
+    }
+
+    private func message(
+        of kind: Kind, _ payload: [UInt8], _ contentType: ContentType, _ options: EnqueueOptions
+    ) throws(EnqueueError) -> NewMessage {
+        let body = Envelope.body(
+            kind: kind, contentType: contentType, headers: options.headers, payload: payload)
+        guard body.count <= broker.limits.messageBytes else {
+            throw .tooLarge(
+                kind: kind.name, bytes: body.count, limit: broker.limits.messageBytes)
+        }
+        return NewMessage(
+            id: options.id ?? newID(), kind: kind, priority: options.priority,
+            maxAttempts: options.maxAttempts, uniqueKey: options.uniqueKey, due: options.due,
+            isResend: options.id != nil, body: body)
+    }
+
+    private func accept(_ messages: [NewMessage]) async throws(EnqueueError) -> [Enqueued] {
+        if messages.isEmpty { return [] }
+        let outcomes: [EnqueueOutcome]
+        do {
+            outcomes = try await broker.enqueue(messages, to: name)
+        } catch {
+            throw .broker(error, ids: messages.map(\.id))
+        }
+        var accepted: [Enqueued] = []
+        accepted.reserveCapacity(messages.count)
+        var rejected: [MessageID] = []
+        var gone: [MessageID] = []
+        for (message, outcome) in zip(messages, outcomes) {
+            switch outcome {
+            case .enqueued: accepted.append(Enqueued(id: message.id, isNew: true))
+            case .known: accepted.append(Enqueued(id: message.id, isNew: false))
+            case .duplicate(let winner): accepted.append(Enqueued(id: winner, isNew: false))
+            case .full: rejected.append(message.id)
+            case .unknown: gone.append(message.id)
+            }
+        }
+        if !rejected.isEmpty { throw .full(queue: name, rejected: rejected) }
+        if !gone.isEmpty { throw .recordGone(queue: name, ids: gone) }
+        return accepted
+    }
+}

@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: Apache-2.0
+import DequeModule
+
+/// What a worker holds and what it should do next: a value that decides, without I/O.
+///
+/// Messages go reserved → backlog → running → unsettled → settling → gone. Lanes ask ``nextStep(_:)``
+/// and carry it out; slots ask ``take(_:at:)``.
+struct WorkerState: Sendable {
+    enum Step: Sendable {
+        case exchange([Settlement], ReserveRequest?)
+        /// Until something changes, or for so long.
+        case wait(Duration?)
+        case finish
+    }
+
+    struct Run: Sendable {
+        var sequence: UInt64
+        var leased: LeasedMessage
+        var startedAt: Timestamp
+        /// From then on the handler is cancelled and its run counts as failed.
+        var timeoutAt: Timestamp
+        /// From then on its lease is renewed no more.
+        var hardDeadline: Timestamp
+        var lease: RunLease
+        var isTimedOut = false
+        /// Its end was decided without it: lease lost, or released by a stop.
+        var isAbandoned = false
+    }
+
+    enum Phase: Sendable {
+        case working, stopping, graceOver
+    }
+
+    static let settleBatch = 64
+    static let settleDelay = Duration.milliseconds(4)
+
+    let concurrency: Int
+    let batch: Int
+    let fixedPrefetch: Int?
+    let request: ReserveRequest
+
+    private(set) var phase = Phase.working
+    private(set) var backlog: Deque<(sequence: UInt64, leased: LeasedMessage)> = []
+    private(set) var running: [Int: Run] = [:]
+    private(set) var unsettled: [Settlement] = []
+    private var unsettledSince: Timestamp?
+    private(set) var settling: [LeaseToken] = []
+    private(set) var requested = 0
+    /// The last reserve found nothing; ask again when the waker says so.
+    private(set) var isDry = false
+    private(set) var nextDue: Duration?
+    /// A suspect is in hand or asked for: nothing else is taken (I6).
+    private(set) var isExclusive = false
+    private var suspectsWaiting = 0
+    private var drainForSuspectsAt: Timestamp?
+    private(set) var pausedUntil: Timestamp?
+    private var failures = 0
+    private var sequence: UInt64 = 0
+    /// Messages taken so far.
+    var taken: UInt64 { sequence }
+    /// Milliseconds a run takes, as a moving average; starts long, so that nothing is prefetched.
+    private var averageRun = 1000.0
+
+    init(concurrency: Int, batch: Int, prefetch: Int?, request: ReserveRequest) {
+        self.concurrency = concurrency
+        self.batch = batch
+        self.fixedPrefetch = prefetch
+        self.request = request
+    }
+
+    /// Held messages that are neither settled nor about to be.
+    var held: Int { running.count + backlog.count + requested }
+
+    var isIdle: Bool { held == 0 && unsettled.isEmpty && settling.isEmpty }
+
+    // MARK: What to do next
+
+    mutating func nextStep(_ now: Timestamp, random: inout Xoshiro) -> Step {
+        if let pausedUntil, now < pausedUntil {
+            if phase == .graceOver { return .finish }
+            return .wait(pausedUntil - now)
+        }
+        if phase != .working {
+            if !unsettled.isEmpty { return .exchange(takeUnsettled(), nil) }
+            let isDone = running.values.allSatisfy(\.isAbandoned)
+            return isDone && settling.isEmpty && requested == 0 ? .finish : .wait(nil)
+        }
+        let waited = unsettledSince.map { now - $0 } ?? .zero
+        let isDue = waited >= Self.settleDelay
+        let mustSettle =
+            !unsettled.isEmpty
+            && (unsettled.count >= Self.settleBatch || isDue || running.isEmpty && backlog.isEmpty)
+        if let request = nextRequest(now, wantsAny: mustSettle || isIdle, random: &random) {
+            requested += request.count
+            isExclusive = request.takesSuspects
+            return .exchange(takeUnsettled(), request)
+        }
+        if mustSettle { return .exchange(takeUnsettled(), nil) }
+        if !unsettled.isEmpty { return .wait(max(.milliseconds(1), Self.settleDelay - waited)) }
+        return .wait(nil)
+    }
+
+    /// Whether ``nextStep(_:random:)`` would do anything; cheap, for those who wake lanes.
+    func hasWork(_ now: Timestamp) -> Bool {
+        if phase != .working { return true }
+        if let pausedUntil, now < pausedUntil { return false }
+        // The first one needs a lane that waits for its delay.
+        if unsettled.count == 1 || unsettled.count >= Self.settleBatch { return true }
+        if running.isEmpty && backlog.isEmpty { return true }
+        if isDry || isExclusive { return false }
+        return min(batch, concurrency + prefetch - held) >= max(1, min(batch, concurrency) / 4)
+    }
+
+    private mutating func nextRequest(
+        _ now: Timestamp, wantsAny: Bool, random: inout Xoshiro
+    ) -> ReserveRequest? {
+        if isDry || isExclusive || isWaitingForSuspects(now, random: &random) { return nil }
+        let want = min(batch, concurrency + prefetch - held)
+        guard want >= (wantsAny ? 1 : max(1, min(batch, concurrency) / 4)) else { return nil }
+        var request = request
+        request.count = want
+        request.freeSlots = max(0, concurrency - held)
+        request.takesSuspects = isIdle
+        return request
+    }
+
+    /// A busy worker that hears of suspects stops taking messages after a random while, so that it
+    /// becomes empty and may ask for one; few workers do so at once (I6).
+    private mutating func isWaitingForSuspects(_ now: Timestamp, random: inout Xoshiro) -> Bool {
+        guard suspectsWaiting > 0, !isIdle else {
+            drainForSuspectsAt = nil
+            return false
+        }
+        if drainForSuspectsAt == nil {
+            let bound = max(1, request.lease.milliseconds / 6)
+            drainForSuspectsAt = now + .milliseconds(Int64.random(in: 0...bound, using: &random))
+        }
+        return drainForSuspectsAt.map { now >= $0 } ?? false
+    }
+
+    private var prefetch: Int {
+        if let fixedPrefetch { return fixedPrefetch }
+        return min(concurrency, Int(50 * Double(concurrency) / max(averageRun, 0.01)))
+    }
+
+    private mutating func takeUnsettled() -> [Settlement] {
+        let taken: [Settlement]
+        if unsettled.count <= batch {
+            taken = unsettled
+            unsettled = []
+            unsettledSince = nil
+        } else {
+            taken = Array(unsettled.prefix(batch))
+            unsettled.removeFirst(batch)
+        }
+        settling.append(contentsOf: taken.lazy.map(\.token))
+        return taken
+    }
+
+    // MARK: What came back
+
+    /// Takes in a reserve's messages; after a stop they go straight back.
+    mutating func reserved(_ reservation: Reservation, asked: Int, at now: Timestamp) {
+        requested -= asked
+        failures = 0
+        suspectsWaiting = reservation.suspectsWaiting
+        if reservation.messages.isEmpty {
+            isDry = true
+            nextDue = reservation.nextDue.map { $0 - reservation.now }
+        }
+        let isSuspect = reservation.messages.first?.token.entry.isSuspect ?? false
+        isExclusive = isExclusive && isSuspect
+        for leased in reservation.messages {
+            sequence += 1
+            backlog.append((sequence, leased))
+        }
+        if phase != .working { releaseBacklog(at: now) }
+    }
+
+    mutating func reserveFailed(asked: Int, at now: Timestamp, random: inout Xoshiro) {
+        requested -= asked
+        isExclusive = false
+        pause(at: now, random: &random)
+    }
+
+    mutating func settled(_ settlements: [Settlement]) {
+        failures = 0
+        endSettling(settlements)
+    }
+
+    /// Nothing is known of these: they are sent again, which the store recognises (I12).
+    mutating func settleFailed(_ settlements: [Settlement], at now: Timestamp, random: inout Xoshiro) {
+        endSettling(settlements)
+        unsettled.insert(contentsOf: settlements, at: 0)
+        unsettledSince = unsettledSince ?? now
+        pause(at: now, random: &random)
+    }
+
+    private mutating func endSettling(_ settlements: [Settlement]) {
+        if settling.count == settlements.count {
+            settling.removeAll(keepingCapacity: true)
+        } else {
+            let ended = Set(settlements.lazy.map(\.token))
+            settling.removeAll { ended.contains($0) }
+        }
+        if isIdle {
+            isExclusive = false
+            if suspectsWaiting > 0 { isDry = false }
+        }
+    }
+
+    /// Waits longer after each failure in a row, up to 5 s, with jitter.
+    private mutating func pause(at now: Timestamp, random: inout Xoshiro) {
+        failures = min(failures + 1, 10)
+        let bound = min(5000, 50 << failures)
+        pausedUntil = now + .milliseconds(Int64.random(in: Int64(bound) / 2...Int64(bound), using: &random))
+    }
+
+    // MARK: Slots
+
+    /// Hands the next message to a slot.
+    mutating func take(
+        _ slot: Int, at now: Timestamp, timeout: (LeasedMessage) -> Duration
+    ) -> Run? {
+        guard phase == .working, let (sequence, leased) = backlog.popFirst() else { return nil }
+        let timeoutAt = now + timeout(leased)
+        let run = Run(
+            sequence: sequence, leased: leased, startedAt: now, timeoutAt: timeoutAt,
+            hardDeadline: timeoutAt + request.lease, lease: RunLease())
+        running[slot] = run
+        return run
+    }
+
+    /// A handler has returned; its verdict counts unless its end was decided before.
+    mutating func finished(_ slot: Int, _ verdict: Verdict, at now: Timestamp) {
+        guard let run = running.removeValue(forKey: slot) else { return }
+        averageRun += (Double((now - run.startedAt).milliseconds) - averageRun) / 16
+        if !run.isAbandoned { settle(Settlement(run.leased.token, verdict), at: now) }
+    }
+
+    mutating func settle(_ settlement: Settlement, at now: Timestamp) {
+        if unsettled.isEmpty { unsettledSince = now }
+        unsettled.append(settlement)
+    }
+
+    // MARK: Leases and time
+
+    /// Every token to renew, in the order they were reserved.
+    func tokensToRenew(at now: Timestamp) -> [LeaseToken] {
+        let runs = running.values.filter { !$0.isAbandoned && now < $0.hardDeadline }
+            .sorted { $0.sequence < $1.sequence }
+        return settling + unsettled.map(\.token) + runs.map(\.leased.token)
+            + backlog.map(\.leased.token)
+    }
+
+    /// Forgets what was lost; returns the slots whose handlers must be told.
+    mutating func lost(_ tokens: Set<LeaseToken>) -> [Int] {
+        backlog.removeAll { tokens.contains($0.leased.token) }
+        unsettled.removeAll { tokens.contains($0.token) }
+        var slots: [Int] = []
+        for (slot, run) in running where tokens.contains(run.leased.token) && !run.isAbandoned {
+            run.lease.lose()
+            running[slot]?.isAbandoned = true
+            slots.append(slot)
+        }
+        if isExclusive && isIdle { isExclusive = false }
+        return slots
+    }
+
+    /// Marks runs that are over their time; returns their slots.
+    mutating func timedOut(at now: Timestamp) -> [Int] {
+        var slots: [Int] = []
+        for (slot, run) in running where !run.isTimedOut && now >= run.timeoutAt {
+            running[slot]?.isTimedOut = true
+            slots.append(slot)
+        }
+        return slots
+    }
+
+    func nextTimeout() -> Timestamp? {
+        running.values.lazy.filter { !$0.isTimedOut }.map(\.timeoutAt).min()
+    }
+
+    func isTimedOut(_ slot: Int) -> Bool { running[slot]?.isTimedOut ?? false }
+
+    // MARK: Waking and stopping
+
+    mutating func wake() {
+        isDry = false
+        nextDue = nil
+    }
+
+    /// No more reserves; what was not begun goes back at once.
+    mutating func stop(at now: Timestamp) {
+        guard phase == .working else { return }
+        phase = .stopping
+        releaseBacklog(at: now)
+    }
+
+    /// What still runs goes back too, with no attempt used; returns the slots to cancel.
+    mutating func endGrace(at now: Timestamp) -> [Int] {
+        guard phase != .graceOver else { return [] }
+        phase = .graceOver
+        let left = running.filter { !$0.value.isAbandoned }
+            .sorted { $0.value.sequence < $1.value.sequence }
+        for (slot, run) in left {
+            running[slot]?.isAbandoned = true
+            settle(Settlement(run.leased.token, .release), at: now)
+        }
+        return left.map(\.key)
+    }
+
+    private mutating func releaseBacklog(at now: Timestamp) {
+        for (_, leased) in backlog { settle(Settlement(leased.token, .release), at: now) }
+        backlog.removeAll()
+    }
+}

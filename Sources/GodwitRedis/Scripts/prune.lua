@@ -1,0 +1,37 @@
+#!lua flags=allow-oom
+-- prune: finished records, old dead letters and old events → gone
+-- Guarantee: bounded work; never past the archiver's mark but for the hard cap, which is counted.
+-- KEYS[1] tag   KEYS[2] markers
+-- ARGV[1] n (≤ 128)   ARGV[2] dead_keep_ms   ARGV[3] most dead letters
+-- Returns: {dead letters dropped, event entries dropped}; call again while either is n or more.
+-- Cost: O(n log dead).
+-- uses: horizon trim
+local n, x, ev = tonumber(ARGV[1]), tag .. 'x', tag .. 'ev'
+local st, cfg = tag .. 'st', tag .. 'cfg'
+trim(tonumber(call('HGET', st, 'ended') or 0), n)
+
+local oldest = string.format('%.0f', now - tonumber(ARGV[2]))
+local entries = call('ZRANGE', x, '-inf', oldest, 'BYSCORE', 'LIMIT', '0', n)
+local extra = call('ZCARD', x) - tonumber(ARGV[3])
+if #entries == 0 and extra > 0 then entries = call('ZRANGE', x, 0, math.min(n, extra) - 1) end
+if #entries > 0 then
+  local ids = {}
+  for i = 1, #entries do ids[i] = sub(entries[i], 1, 16) end
+  call('ZREM', x, unpack(entries))
+  for _, hash in ipairs({ 'p', 'm', 'pr', 'ah', 'ui' }) do call('HDEL', tag .. hash, unpack(ids)) end
+  horizon(ids)
+  call('HINCRBY', st, 'pruned', #entries)
+end
+
+-- Events: those archived, or old ones where nobody archives; then the cap on bytes.
+local marks = call('HMGET', cfg, 'archived', 'evbytes')
+local mark = marks[1] or string.format('%.0f', now - tonumber(settings[2] or 600000))
+local dropped = call('XTRIM', ev, 'MINID', '~', mark, 'LIMIT', n)
+local bytes, most = call('MEMORY', 'USAGE', ev) or 0, tonumber(marks[2] or 67108864)
+if bytes > most then
+  local keep = floor(call('XLEN', ev) * most / bytes)
+  local cut = call('XTRIM', ev, 'MAXLEN', '~', keep, 'LIMIT', n)
+  if cut > 0 then call('HINCRBY', st, 'evdropped', cut) end
+  dropped = dropped + cut
+end
+return { #entries, dropped }

@@ -1,0 +1,130 @@
+#!lua flags=allow-oom
+-- reserve: ready → leased; due messages are promoted first
+-- Guarantee: token and deadline are written in the same step (I3, I4); a tombstone is dropped.
+-- KEYS[1] tag   KEYS[2] markers   KEYS[3…] suspect lists, then lists, by band, kinds rotated
+-- ARGV[1] count (≤ 128)   ARGV[2] lease_ms   ARGV[3] nonce (8 bytes)   ARGV[4] suspect lists passed,
+--         0 unless the worker has nothing in flight   ARGV[5] bytes   ARGV[6] slots free now
+-- Returns: now, deadline, tokens (56 bytes each, one string), bodies, checkpoints (empty: none has
+--          one), suspects waiting, due time of the next scheduled (false unless nothing was found)
+-- Cost: O(lists + n log leased + due log scheduled).
+-- uses: kind wake put free note emit
+local lease_ms, nonce, suspect_lists = tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
+local want, bytes_left, free_slots = tonumber(ARGV[1]), tonumber(ARGV[5]), tonumber(ARGV[6])
+local cfg, m = tag .. 'cfg', tag .. 'm'
+local deadline, run = now + lease_ms, when .. nonce
+local kinds = {}
+
+-- Promote, bounded, also while paused or limited.
+local due = call('ZRANGE', tag .. 'd', '-inf', now, 'BYSCORE', 'LIMIT', '0', '64')
+if #due > 0 then
+  call('ZREM', tag .. 'd', unpack(due))
+  put('RPUSH', due, kinds)
+end
+
+local options = call('HMGET', cfg, 'paused', 'maxc', 'sus', 'track')
+local suspects, track = tonumber(options[3] or 0), options[4] ~= '0'
+if options[2] then want = math.min(want, tonumber(options[2]) - call('ZCARD', tag .. 'le')) end
+if options[1] then want = 0 end
+
+local ids, entries, taken, pops, more = {}, {}, 0, 0, false
+
+-- Takes up to `most` entries from KEYS[first…last] into `entries`, within the byte budget.
+local function take(first, last, most)
+  local command = { 'LMPOP', last - first + 1, unpack(KEYS, first, last) }
+  local size = #command
+  command[size + 1], command[size + 2] = 'LEFT', 'COUNT'
+  while taken < most and pops < 8 do
+    pops = pops + 1
+    command[size + 3] = most - taken
+    local popped = call(unpack(command))
+    if not popped then return end
+    local found = popped[2]
+    for i = 1, #found do
+      local entry = found[i]
+      local band, _, _, _, _, max = byte(entry, 17, 22)
+      local bytes = 64 * 2 ^ ((band % 128 - band % 8) / 8)
+      if taken > 0 and (bytes > bytes_left or (max == 1 and taken >= free_slots)) then
+        -- Budget used, or maxAttempts 1 and no slot for it: this one and the rest go back.
+        local back = {}
+        for j = #found, i, -1 do back[#back + 1] = found[j] end
+        call('LPUSH', popped[1], unpack(back))
+        more = true
+        return
+      end
+      bytes_left, taken = bytes_left - bytes, taken + 1
+      entries[taken] = entry
+      ids[taken] = sub(entry, 1, 16)
+    end
+  end
+end
+
+if want > 0 and suspect_lists > 0 and suspects > 0 then
+  take(3, 2 + suspect_lists, 1) -- a suspect runs alone (I6)
+  if taken > 0 then
+    want = 1
+    suspects = call('HINCRBY', cfg, 'sus', -1)
+  end
+end
+if want > 0 and taken == 0 and #KEYS > 2 + suspect_lists then take(3 + suspect_lists, #KEYS, want) end
+if taken == 0 then
+  wake(kinds)
+  local next_due = call('ZRANGE', tag .. 'd', 0, 0, 'WITHSCORES')[2]
+  return { now, deadline, '', {}, {}, suspects, next_due and tonumber(next_due) or false }
+end
+
+
+-- Lease what has a body. Scores are deadline ms * 1000 + place: reclaim knows the order in a batch.
+local bodies = call('HMGET', tag .. 'p', unpack(ids))
+local tokens, payloads, leases, records, n = {}, {}, {}, {}, 0
+local without_body = {}
+for i = 1, taken do
+  local body = bodies[i]
+  if body and body ~= '' then
+    local token = entries[i] .. run
+    n = n + 1
+    tokens[n], payloads[n] = token, body
+    leases[2 * n - 1], leases[2 * n] = deadline * 1000 + n, token
+    records[2 * n - 1], records[2 * n] = ids[i], token
+  else
+    without_body[#without_body + 1] = i
+  end
+end
+
+-- '' was cancelled while ready: dropped. No body at all is lost (a bug, or a hand in the store): dead.
+if n < taken then
+  local ghosts, items, unique = {}, {}, {}
+  for _, i in ipairs(without_body) do
+    local id, entry = ids[i], entries[i]
+    if bodies[i] then
+      ghosts[#ghosts + 1] = id
+    else
+      items[#items + 1] = note(entry .. run, 'payload lost')
+      unique[#unique + 1] = id
+      call('ZADD', tag .. 'x', now, entry)
+      call('HSET', m, id, entry .. run .. 'd' .. when .. 'payload lost')
+    end
+  end
+  if #ghosts > 0 then
+    call('HDEL', tag .. 'p', unpack(ghosts))
+    call('HINCRBY', tag .. 'st', 'ghosts', -#ghosts)
+  end
+  if #items > 0 then
+    free(unique, true)
+    call('HINCRBY', tag .. 'st', 'dead', #items)
+    emit({ 'd', when .. table.concat(items) })
+  end
+end
+
+local checkpoints = {}
+if n > 0 then
+  call('ZADD', tag .. 'le', unpack(leases))
+  if track then call('HSET', m, unpack(records)) end
+  if call('EXISTS', tag .. 'pr') == 1 then
+    local leased = {}
+    for i = 1, n do leased[i] = sub(tokens[i], 1, 16) end
+    checkpoints = call('HMGET', tag .. 'pr', unpack(leased))
+  end
+end
+if more or taken >= want or pops == 8 then kinds[kind(entries[taken])] = true end -- chain the wake-up
+wake(kinds)
+return { now, deadline, table.concat(tokens), payloads, checkpoints, suspects, false }
