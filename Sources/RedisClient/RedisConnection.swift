@@ -78,11 +78,11 @@ public final class RedisConnection: Sendable {
 
     /// Sends on the event loop's behalf, for the handshake.
     func submit(
-        _ commands: [RedisCommand],
+        _ commands: [RedisCommand], timeout: Duration,
         _ body: @escaping @Sendable (Result<[RESPValue], RedisError>) -> Void
     ) {
         do throws(RedisError) {
-            try put(commands, .loop(body), commands.count, nil)
+            try put(commands, .loop(body), commands.count, timeout)
         } catch {
             body(.failure(error))
         }
