@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-import CGodwitSQLite
-import Godwit
+import GRDB
+package import Godwit
+import Synchronization
 
 /// What tests look at from outside.
 extension SQLiteBroker {
