@@ -130,7 +130,8 @@ let package = Package(
             ],
             swiftSettings: settings),
         .testTarget(
-            name: "ModelTests", dependencies: ["Godwit", "GodwitTesting"], swiftSettings: settings),
+            name: "ModelTests", dependencies: ["Godwit", "GodwitSQLite", "GodwitTesting"],
+            swiftSettings: settings),
         .testTarget(
             name: "RedisClientTests",
             dependencies: [

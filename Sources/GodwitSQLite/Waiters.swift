@@ -96,6 +96,8 @@ final class Waiters: Sendable {
         }
     }
 
+    var isClosed: Bool { state.withLock { $0.isClosed } }
+
     /// True while the watcher runs.
     var isWatching: Bool { state.withLock { $0.timer != nil } }
 
@@ -128,13 +130,27 @@ final class Waiters: Sendable {
         }
     }
 
+    private static let queueSQL = """
+        SELECT number, ready, suspects, scheduled, leased, max_leased, paused
+        FROM queue WHERE name = ?
+        """
+    private static let dueSQL = """
+        SELECT at FROM message INDEXED BY message_scheduled
+        WHERE state = 2 AND queue = ? ORDER BY at LIMIT 1
+        """
+    private static let readySQL = """
+        SELECT 1 FROM message INDEXED BY message_ready
+        WHERE state = 0 AND queue = ? AND lane = ? LIMIT 1
+        """
+
+    static let texts = [
+        (name: "wait: queue", sql: queueSQL), (name: "wait: due", sql: dueSQL),
+        (name: "wait: ready", sql: readySQL),
+    ]
+
     private static func look(_ db: Database, _ queue: QueueName, _ kinds: [Kind]?) throws -> Outlook {
         let row = try Row.fetchOne(
-            db.cachedStatement(
-                sql: """
-                    SELECT number, ready, suspects, scheduled, leased, max_leased, paused
-                    FROM queue WHERE name = ?
-                    """), arguments: [queue.text])
+            db.cachedStatement(sql: queueSQL), arguments: [queue.text])
         guard let row else { return Outlook() }
         let number: Int64 = row[0]
         let (ready, suspects, scheduled): (Int64, Int64, Int64) = (row[1], row[2], row[3])
@@ -142,11 +158,7 @@ final class Waiters: Sendable {
         var outlook = Outlook()
         if scheduled > 0 {
             outlook.nextDue = try Int64.fetchOne(
-                db.cachedStatement(
-                    sql: """
-                        SELECT at FROM message INDEXED BY message_scheduled
-                        WHERE state = 2 AND queue = ? ORDER BY at LIMIT 1
-                        """), arguments: [number])
+                db.cachedStatement(sql: dueSQL), arguments: [number])
         }
         if paused != 0 || (most >= 0 && leased >= most) { return outlook }
         outlook.suspects = suspects
@@ -155,11 +167,7 @@ final class Waiters: Sendable {
             outlook.hasReady = true
             return outlook
         }
-        let probe = try db.cachedStatement(
-            sql: """
-                SELECT 1 FROM message INDEXED BY message_ready
-                WHERE state = 0 AND queue = ? AND lane = ? LIMIT 1
-                """)
+        let probe = try db.cachedStatement(sql: readySQL)
         for kind in kinds {
             for band in 0..<8 {
                 let lane = Int64(band) << 32 | Int64(kind.hash)

@@ -64,6 +64,8 @@ final class Writer: Sendable {
         if starts { thread.async { self.drain() } }
     }
 
+    var queuedCalls: Int { line.withLock { $0.waiting.count } }
+
     /// Ends what was queued, then closes the connection.
     func close() async {
         line.withLock { $0.isClosed = true }

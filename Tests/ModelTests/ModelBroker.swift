@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+import Foundation
 import Godwit
+import GodwitSQLite
 import GodwitTesting
 import Testing
 
@@ -16,6 +18,17 @@ struct ModelBroker: Sendable, CustomTestStringConvertible {
 
     static let memory = ModelBroker(name: "memory") { MemoryBroker(time: $0) }
 
+    /// Why a memory file system where there is one: the model asks about order, not about the disk.
+    static let sqlite = ModelBroker(name: "sqlite") { clock in
+        let shared = URL(fileURLWithPath: "/dev/shm")
+        let parent = FileManager.default.isWritableFile(atPath: shared.path)
+            ? shared : FileManager.default.temporaryDirectory
+        let directory = parent.appendingPathComponent("godwit-model-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+        return try await SQLiteBroker(
+            path: directory.appendingPathComponent("jobs.db").path, time: clock)
+    }
+
     /// Every broker joins this list.
-    static let all: [ModelBroker] = [.memory]
+    static let all: [ModelBroker] = [.memory, .sqlite]
 }
