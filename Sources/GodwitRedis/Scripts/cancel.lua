@@ -55,9 +55,9 @@ for i = 1, #ids do
 end
 if #items == 0 then return refused end
 call('HSET', m, unpack(cancelled))
-if #gone > 0 then finish(gone, table.concat(gone), 'k') end
+if #gone > 0 then finish(gone, 'k') end
 if #ghosts > 0 then
-  finish(ghosts, table.concat(ghosts), 'k', true)
+  finish(ghosts, 'k', true)
   call('HINCRBY', tag .. 'st', 'ghosts', #ghosts)
 end
 wake(kinds)

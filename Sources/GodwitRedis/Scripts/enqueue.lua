@@ -24,7 +24,7 @@ if mode == '0' then
     local id, value = ids[i], ARGV[2 + i]
     entries[i] = id .. sub(value, 1, 6) .. tail
     bodies[2 * i - 1] = id
-    bodies[2 * i] = when .. value
+    bodies[2 * i] = value
   end
   call('HSET', p, unpack(bodies))
   call('RPUSH', list, unpack(entries))
@@ -74,7 +74,7 @@ for i = 1, #ids do
     if due > 0 then due = now + due else due = -due end
     local entry = id .. sub(value, 1, 6) .. when .. pack('>I6', math.max(due, now))
       .. '\0\0\0' .. epoch .. '\0\0'
-    call('HSET', p, id, when .. value)
+    call('HSET', p, id, value)
     call('HSET', m, id, entry)
     if unique ~= '' then
       call('HSET', tag .. 'u', unique, id)

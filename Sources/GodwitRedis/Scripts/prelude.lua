@@ -4,7 +4,7 @@
 --
 --   entry  42 B = id 16 | band 1 | kind 4 | max 1 | insertedAt 6 | readyAt 6 | attempt 1 | lost 1
 --                 | generation 1 | epoch 3 | count 2
---   token  56 B = entry | executedAt 6 | nonce 8
+--   token  56 B = entry | executedAt 6 | nonce 7 | place in the batch 1
 --   record      = entry (waits) · token (leased) · entry, executedAt, nonce, letter 1, when 6, reason
 --   body        = insertedAt 6 | band 1 | kind 4 | max 1 | the producer's bytes; '' is a tombstone
 --   ended       = first 6 | when 6 | letter 1 | ids: one element of `c`; first counts earlier endings
@@ -73,7 +73,7 @@ end
 -- piece: free
 -- Frees the unique keys of these messages (I9). A dead letter keeps its name in `ui` for a redrive.
 local function free(ids, keep_name)
-  if #ids == 0 or call('EXISTS', tag .. 'ui') == 0 then return end
+  if #ids == 0 then return end
   local names = call('HMGET', tag .. 'ui', unpack(ids))
   for i = 1, #ids do
     if names[i] and call('HGET', tag .. 'u', names[i]) == ids[i] then
@@ -97,7 +97,7 @@ end
 
 -- piece: settings
 -- Options of the queue that the endings need, in one read.
-local settings = call('HMGET', tag .. 'cfg', 'maxc', 'keep', 'records', 'events')
+local settings = call('HMGET', tag .. 'cfg', 'maxc', 'keep', 'records', 'events', 'track')
 local events_on = settings[4] ~= '0'
 
 -- piece: slots, uses: settings
@@ -154,16 +154,17 @@ end
 -- piece: finish, uses: free trim
 -- These messages have ended with letter a, k or f; their records stay for a while (`c`, trim).
 -- A ghost keeps its tombstone in `p` until its entry leaves the list.
-local function finish(ids, packed, letter, ghost)
+local function finish(ids, letter, ghost)
   local n = #ids
   local ended = call('HINCRBY', tag .. 'st', 'ended', n)
-  call('RPUSH', tag .. 'c', pack('>I6', ended - n) .. when .. letter .. packed)
+  ids[0] = pack('>I6', ended - n) .. when .. letter
+  call('RPUSH', tag .. 'c', table.concat(ids, '', 0))
   if not ghost then call('HDEL', tag .. 'p', unpack(ids)) end
-  if call('EXISTS', tag .. 'pr', tag .. 'ah') > 0 then
+  if call('EXISTS', tag .. 'pr', tag .. 'ah', tag .. 'ui') > 0 then
     call('HDEL', tag .. 'pr', unpack(ids))
     call('HDEL', tag .. 'ah', unpack(ids))
+    free(ids)
   end
-  free(ids)
   trim(ended, 2 * n)
 end
 

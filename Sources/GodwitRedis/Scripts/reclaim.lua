@@ -5,9 +5,14 @@
 -- ARGV[1] count (≤ 128)   ARGV[2] crash budget (3)
 -- Returns: {ready again, dead}.       Cost: O(count log leased).
 -- uses: bump kind wake put free slots note emit history
-local tokens = call('ZRANGE', tag .. 'le', '-inf', '(' .. string.format('%.0f', (now + 1) * 1000),
-  'BYSCORE', 'LIMIT', '0', ARGV[1])
+local tokens = call('ZRANGE', tag .. 'le', '-inf', now, 'BYSCORE', 'LIMIT', '0', ARGV[1])
 if #tokens == 0 then return { 0, 0 } end
+
+-- In the order in which they were handed out: by time, then by place in the batch.
+local handed = {}
+for i = 1, #tokens do handed[tokens[i]] = read('>I6', tokens[i], 43) * 256 + byte(tokens[i], 56) end
+table.sort(tokens, function(a, b) return handed[a] < handed[b] end)
+
 local budget, kinds = tonumber(ARGV[2]), slots({})
 local ready, dead, dead_ids, records, items, letters, reasons = {}, {}, {}, {}, {}, {}, {}
 for i = 1, #tokens do

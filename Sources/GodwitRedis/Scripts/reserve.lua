@@ -2,7 +2,7 @@
 -- reserve: ready → leased; due messages are promoted first
 -- Guarantee: token and deadline are written in the same step (I3, I4); a tombstone is dropped.
 -- KEYS[1] tag   KEYS[2] markers   KEYS[3…] suspect lists, then lists, by band, kinds rotated
--- ARGV[1] count (≤ 128)   ARGV[2] lease_ms   ARGV[3] nonce (8 bytes)   ARGV[4] suspect lists passed,
+-- ARGV[1] count (≤ 128)   ARGV[2] lease_ms   ARGV[3] nonce (7 bytes)   ARGV[4] suspect lists passed,
 --         0 unless the worker has nothing in flight   ARGV[5] bytes   ARGV[6] slots free now
 -- Returns: now, deadline, tokens (56 bytes each, one string), bodies, checkpoints (empty: none has
 --          one), suspects waiting, due time of the next scheduled (false unless nothing was found)
@@ -69,21 +69,22 @@ if want > 0 and taken == 0 and #KEYS > 2 + suspect_lists then take(3 + suspect_l
 if taken == 0 then
   wake(kinds)
   local next_due = call('ZRANGE', tag .. 'd', 0, 0, 'WITHSCORES')[2]
-  return { now, deadline, '', {}, {}, suspects, next_due and tonumber(next_due) or false }
+  return { now, deadline, {}, {}, {}, suspects, next_due and tonumber(next_due) or false }
 end
 
 
--- Lease what has a body. Scores are deadline ms * 1000 + place: reclaim knows the order in a batch.
+-- Lease what has a body. The token ends with its place in the batch: reclaim restores the order.
 local bodies = call('HMGET', tag .. 'p', unpack(ids))
+local score, place = string.format('%.0f', deadline), string.char
 local tokens, payloads, leases, records, n = {}, {}, {}, {}, 0
 local without_body = {}
 for i = 1, taken do
   local body = bodies[i]
   if body and body ~= '' then
-    local token = entries[i] .. run
     n = n + 1
+    local token = entries[i] .. run .. place(n)
     tokens[n], payloads[n] = token, body
-    leases[2 * n - 1], leases[2 * n] = deadline * 1000 + n, token
+    leases[2 * n - 1], leases[2 * n] = score, token
     records[2 * n - 1], records[2 * n] = ids[i], token
   else
     without_body[#without_body + 1] = i
@@ -98,10 +99,10 @@ if n < taken then
     if bodies[i] then
       ghosts[#ghosts + 1] = id
     else
-      items[#items + 1] = note(entry .. run, 'payload lost')
+      items[#items + 1] = note(entry .. run .. '\0', 'payload lost')
       unique[#unique + 1] = id
       call('ZADD', tag .. 'x', now, entry)
-      call('HSET', m, id, entry .. run .. 'd' .. when .. 'payload lost')
+      call('HSET', m, id, entry .. run .. '\0d' .. when .. 'payload lost')
     end
   end
   if #ghosts > 0 then
@@ -127,4 +128,4 @@ if n > 0 then
 end
 if more or taken >= want or pops == 8 then kinds[kind(entries[taken])] = true end -- chain the wake-up
 wake(kinds)
-return { now, deadline, table.concat(tokens), payloads, checkpoints, suspects, false }
+return { now, deadline, tokens, payloads, checkpoints, suspects, false }

@@ -62,7 +62,7 @@ if #dead > 0 then
   call('ZADD', tag .. 'x', unpack(dead))
   free(dead_ids, true)
 end
-if #forwarded > 0 then finish(forwarded, table.concat(forwarded), 'f') end
+if #forwarded > 0 then finish(forwarded, 'f') end
 put('LPUSH', ready, kinds)
 wake(kinds)
 
