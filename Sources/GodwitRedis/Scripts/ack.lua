@@ -4,16 +4,18 @@
 -- KEYS[1] tag   KEYS[2] markers
 -- ARGV[1] extra (bytes for the history, stored as field e)   ARGV[2] tokens, 56 bytes each (≤ 128)
 -- Returns: indexes (0-based) of the stale tokens.       Cost: O(n log leased).
--- uses: split wake slots finish same settings
+-- uses: split wake slots finish emit same
 local packed, le = ARGV[2], tag .. 'le'
 local tokens, stale = split(packed, 56), {}
 local n = #tokens
+
+local kinds = slots({})
 
 -- Takes the leases off. Fewer went than asked: the record, written with the lease, tells which held.
 -- Where `track` was ever set a lease may have no record, so the lease set is asked beforehand: a
 -- token that is absent goes in with score -1, is seen there, and leaves with the others.
 local absent, missing = {}, 0
-if settings[5] then
+if track then
   local probe = {}
   for i = 1, n do probe[2 * i - 1], probe[2 * i] = '-1', tokens[i] end
   missing = call('ZADD', le, 'NX', unpack(probe))
@@ -21,7 +23,6 @@ if settings[5] then
     for _, token in ipairs(call('ZRANGE', le, '-1', '-1', 'BYSCORE')) do absent[token] = true end
   end
 end
-local kinds = slots({})
 local removed = call('ZREM', le, unpack(tokens))
 if removed < n then
   missing = n - removed
@@ -63,5 +64,5 @@ if call('HINCRBY', st, 'done:' .. minute, n) == n then
   if #old > 0 then call('HDEL', st, unpack(old)) end
   call('HSET', st, 'minute', minute)
 end
-if events_on then call('XADD', tag .. 'ev', '*', 't', when, 'a', packed, 'e', ARGV[1]) end
+emit('a', packed, 'e', ARGV[1])
 return stale

@@ -12,7 +12,7 @@ local kinds = slots({})
 
 -- Untracked leases have no record: they are looked up in the lease set itself.
 local untracked, too_many = {}, false
-if call('HGET', tag .. 'cfg', 'track') == '0' then
+if track == '0' then
   too_many = call('ZCARD', le) > 4096
   if not too_many then
     for _, token in ipairs(call('ZRANGE', le, 0, -1)) do untracked[sub(token, 1, 16)] = token end
@@ -23,8 +23,8 @@ end
 local function unrecorded(id)
   local head = call('HGET', p, id)
   if not head or head == '' then return nil end
-  local inserted = sub(head, 1, 6)
-  return id .. sub(head, 7, 12) .. inserted .. inserted .. '\0\0\0\0\0\0\0\0'
+  local inserted = sub(id, 1, 6) -- the time of its UUIDv7; the exact one is in the list only
+  return id .. sub(head, 1, 6) .. inserted .. inserted .. '\0\0\0\0\0\0\0\0'
 end
 
 for i = 1, #ids do
@@ -62,5 +62,5 @@ if #ghosts > 0 then
 end
 wake(kinds)
 call('HINCRBY', tag .. 'st', 'cancelled', #items)
-emit({ 'k', when .. table.concat(items) })
+emit('k', table.concat(items))
 return refused

@@ -23,14 +23,15 @@ if #entries > 0 then
   call('HINCRBY', st, 'pruned', #entries)
 end
 
--- Events: those archived, or old ones where nobody archives; then the cap on bytes.
+-- Events: those archived, or old ones where nobody archives; then the cap on bytes. Whole nodes of
+-- the stream go (at most 100 entries each), so up to one node of old ones stays.
 local marks = call('HMGET', cfg, 'archived', 'evbytes')
-local mark = marks[1] or string.format('%.0f', now - tonumber(settings[2] or 600000))
-local dropped = call('XTRIM', ev, 'MINID', '~', mark, 'LIMIT', n)
+local mark = marks[1] or string.format('%.0f', now - tonumber(keep_ms or 600000))
+local dropped = call('XTRIM', ev, 'MINID', '~', mark, 'LIMIT', 1000)
 local bytes, most = call('MEMORY', 'USAGE', ev) or 0, tonumber(marks[2] or 67108864)
 if bytes > most then
   local keep = floor(call('XLEN', ev) * most / bytes)
-  local cut = call('XTRIM', ev, 'MAXLEN', '~', keep, 'LIMIT', n)
+  local cut = call('XTRIM', ev, 'MAXLEN', '~', keep, 'LIMIT', 1000)
   if cut > 0 then call('HINCRBY', st, 'evdropped', cut) end
   dropped = dropped + cut
 end

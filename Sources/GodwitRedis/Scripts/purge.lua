@@ -29,6 +29,6 @@ if #ids > 0 then
   call('HSET', tag .. 'm', unpack(records))
   finish(ids, 'k')
   call('HINCRBY', tag .. 'st', 'purged', #ids)
-  emit({ 'k', when .. table.concat(items) })
+  emit('k', table.concat(items))
 end
 return #entries

@@ -44,5 +44,5 @@ end
 put('LPUSH', ready, kinds)
 wake(kinds)
 call('HINCRBY', tag .. 'st', 'lost', #tokens)
-emit({ 'l', when .. table.concat(items) })
+emit('l', table.concat(items))
 return { #ready, #dead_ids }

@@ -7,24 +7,23 @@
 -- Returns: now, deadline, tokens (56 bytes each, one string), bodies, checkpoints (empty: none has
 --          one), suspects waiting, due time of the next scheduled (false unless nothing was found)
 -- Cost: O(lists + n log leased + due log scheduled).
--- uses: kind wake put free note emit
+-- uses: kind wake put free settings note emit
 local lease_ms, nonce, suspect_lists = tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
 local want, bytes_left, free_slots = tonumber(ARGV[1]), tonumber(ARGV[5]), tonumber(ARGV[6])
-local cfg, m = tag .. 'cfg', tag .. 'm'
+local m = tag .. 'm'
 local deadline, run = now + lease_ms, when .. nonce
 local kinds = {}
+suspects = tonumber(suspects or 0)
 
 -- Promote, bounded, also while paused or limited.
 local due = call('ZRANGE', tag .. 'd', '-inf', now, 'BYSCORE', 'LIMIT', '0', '64')
 if #due > 0 then
   call('ZREM', tag .. 'd', unpack(due))
-  put('RPUSH', due, kinds)
+  suspects = suspects + put('RPUSH', due, kinds)
 end
 
-local options = call('HMGET', cfg, 'paused', 'maxc', 'sus', 'track')
-local suspects, track = tonumber(options[3] or 0), options[4] ~= '0'
-if options[2] then want = math.min(want, tonumber(options[2]) - call('ZCARD', tag .. 'le')) end
-if options[1] then want = 0 end
+if max_running then want = math.min(want, tonumber(max_running) - call('ZCARD', tag .. 'le')) end
+if paused then want = 0 end
 
 local ids, entries, taken, pops, more = {}, {}, 0, 0, false
 
@@ -33,6 +32,7 @@ local function take(first, last, most)
   local command = { 'LMPOP', last - first + 1, unpack(KEYS, first, last) }
   local size = #command
   command[size + 1], command[size + 2] = 'LEFT', 'COUNT'
+  local last_class, bytes
   while taken < most and pops < 8 do
     pops = pops + 1
     command[size + 3] = most - taken
@@ -41,9 +41,11 @@ local function take(first, last, most)
     local found = popped[2]
     for i = 1, #found do
       local entry = found[i]
-      local band, _, _, _, _, max = byte(entry, 17, 22)
-      local bytes = 64 * 2 ^ ((band % 128 - band % 8) / 8)
-      if taken > 0 and (bytes > bytes_left or (max == 1 and taken >= free_slots)) then
+      local class = byte(entry, 17)
+      if class ~= last_class then
+        last_class, bytes = class, 64 * 2 ^ ((class % 128 - class % 8) / 8)
+      end
+      if (bytes > bytes_left or (taken >= free_slots and byte(entry, 22) == 1)) and taken > 0 then
         -- Budget used, or maxAttempts 1 and no slot for it: this one and the rest go back.
         local back = {}
         for j = #found, i, -1 do back[#back + 1] = found[j] end
@@ -62,7 +64,7 @@ if want > 0 and suspect_lists > 0 and suspects > 0 then
   take(3, 2 + suspect_lists, 1) -- a suspect runs alone (I6)
   if taken > 0 then
     want = 1
-    suspects = call('HINCRBY', cfg, 'sus', -1)
+    suspects = call('HINCRBY', tag .. 'cfg', 'sus', -1)
   end
 end
 if want > 0 and taken == 0 and #KEYS > 2 + suspect_lists then take(3 + suspect_lists, #KEYS, want) end
@@ -112,14 +114,14 @@ if n < taken then
   if #items > 0 then
     free(unique, true)
     call('HINCRBY', tag .. 'st', 'dead', #items)
-    emit({ 'd', when .. table.concat(items) })
+    emit('d', table.concat(items))
   end
 end
 
 local checkpoints = {}
 if n > 0 then
   call('ZADD', tag .. 'le', unpack(leases))
-  if track then call('HSET', m, unpack(records)) end
+  if track ~= '0' then call('HSET', m, unpack(records)) end
   if call('EXISTS', tag .. 'pr') == 1 then
     local leased = {}
     for i = 1, n do leased[i] = sub(tokens[i], 1, 16) end

@@ -71,10 +71,10 @@ for letter, list in pairs(items) do
   if #list > 0 then
     call('HINCRBY', tag .. 'st', counter[letter], #list)
     event[#event + 1] = letter
-    event[#event + 1] = when .. table.concat(list)
+    event[#event + 1] = table.concat(list)
   end
 end
 event[#event + 1] = 'e'
 event[#event + 1] = ARGV[1]
-emit(event)
+emit(unpack(event))
 return stale
