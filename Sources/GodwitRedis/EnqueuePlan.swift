@@ -26,14 +26,16 @@ struct EnqueuePlan: Sendable {
     let messages: [NewMessage]
     private(set) var groups: [Group] = []
 
-    init(_ messages: [NewMessage], limits: BrokerLimits) {
+    /// `now` is the store's clock as well as it is known here, give or take `slack`.
+    init(_ messages: [NewMessage], limits: BrokerLimits, now: Timestamp, slack: Duration) {
         self.messages = messages
         let repeated = Self.repetitions(messages)
+        let fresh = (now.milliseconds - slack.milliseconds)...(now.milliseconds + slack.milliseconds)
         var latest: [UInt64: Int] = [:]
         var latestLookedUp = -1
         for (index, message) in messages.enumerated() {
             let list = Self.list(of: message)
-            let mode = repeated.contains(index) ? .resend : Self.mode(of: message)
+            let mode = repeated.contains(index) ? .resend : Self.mode(of: message, fresh)
             let most = min(limits.batch, mode == .plain ? RedisBroker.batch : RedisBroker.smallBatch)
             let size = message.body.count + 64
             var place: Int?
@@ -76,9 +78,15 @@ struct EnqueuePlan: Sendable {
         UInt64(message.priority.band) << 32 | UInt64(message.kind.hash)
     }
 
-    private static func mode(of message: NewMessage) -> Mode {
+    private static func mode(of message: NewMessage, _ fresh: ClosedRange<Int64>) -> Mode {
         if message.isResend { return .resend }
-        if message.uniqueKey == nil, case .now = message.due { return .plain }
+        // Why: a plain message has no record before its first run; until then its id tells when it
+        // was enqueued, so the id must be a fresh one.
+        if message.uniqueKey == nil, case .now = message.due, let made = message.id.timestamp,
+            fresh.contains(made.milliseconds)
+        {
+            return .plain
+        }
         return .first
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 public import Godwit
 import RedisClient
+import Synchronization
 
 extension RedisBroker {
     /// Fewer than these are gathered with other callers' messages; more go on their own.
@@ -22,12 +23,18 @@ extension RedisBroker {
             if messages.count < Self.gathered {
                 board(.init(messages: messages, arrived: continuation), in: queue)
             } else {
-                send(EnqueuePlan(messages, limits: limits), to: queue) { answers in
+                send(plan(messages), to: queue) { answers in
                     continuation.resume(returning: answers.outcomes(of: messages.indices))
                 }
             }
         }
         return try result.get()
+    }
+
+    private func plan(_ messages: [NewMessage]) -> EnqueuePlan {
+        EnqueuePlan(
+            messages, limits: limits, now: time.now() + clockOffset,
+            slack: time.isVirtual ? .zero : .seconds(10))
     }
 
     /// Takes a passenger along: at once where nothing is under way, else with the next flight.
@@ -46,7 +53,7 @@ extension RedisBroker {
     private func fly(_ passengers: [RedisQueue.Passenger], in queue: RedisQueue) {
         let messages =
             passengers.count == 1 ? passengers[0].messages : passengers.flatMap(\.messages)
-        send(EnqueuePlan(messages, limits: limits), to: queue) { [self] answers in
+        send(plan(messages), to: queue) { [self] answers in
             var start = 0
             for passenger in passengers {
                 let end = start + passenger.messages.count

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Godwit
 import RedisClient
+import Synchronization
 
 extension RedisBroker {
     private static let mostKinds = 256

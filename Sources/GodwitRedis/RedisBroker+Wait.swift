@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 public import Godwit
 import RedisClient
+import Synchronization
 
 extension RedisBroker {
     /// The longest that the server is asked to hold one call; a lost wake-up costs no more.
@@ -22,7 +23,11 @@ extension RedisBroker {
             return state.lastWaiter
         }
         guard let key else { return }
-        let timer = time.schedule(after: timeout) { signal.fire() }
+        // Why longer than asked: the server ends its call in time by itself, and a connection that is
+        // left in the middle can't be used again. In virtual time only the timer knows.
+        let timer = time.schedule(after: time.isVirtual ? timeout : timeout + .seconds(1)) {
+            signal.fire()
+        }
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await signal.wait() }
             group.addTask { await self.block(for: kinds, in: self.book(queue), upTo: timeout) }
@@ -40,6 +45,10 @@ extension RedisBroker {
         while !Task.isCancelled {
             let left = time.isVirtual ? Self.longestBlock : timeout - (clock.now - start)
             if left <= .zero { return }
+            if kinds?.isEmpty == true {
+                try? await clock.sleep(for: left)
+                continue
+            }
             let block = min(left, kinds == nil ? Self.longestBlockOfAny : Self.longestBlock)
             do {
                 let markers = try await markers(of: kinds, in: queue)

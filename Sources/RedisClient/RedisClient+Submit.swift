@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import NIOCore
+import Synchronization
 
 extension RedisClient {
     /// Sends commands in one write on the shared connection; `then` gets the replies, errors in
