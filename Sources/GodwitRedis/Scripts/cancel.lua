@@ -4,15 +4,15 @@
 -- KEYS[1] tag   KEYS[2] markers
 -- ARGV[1] ids, 16 bytes each (≤ 64)
 -- Returns: indexes (0-based) of those that are unknown or have ended.
--- Cost: O(n log N); with tracking off + one pass over at most 4,096 leases.
+-- Cost: O(n log N); where `track` was ever set + one pass over at most 4,096 leases.
 -- uses: split wake free slots finish note emit
 local ids, p, m, le = split(ARGV[1], 16), tag .. 'p', tag .. 'm', tag .. 'le'
 local refused, gone, ghosts, items, cancelled = {}, {}, {}, {}, {}
 local kinds = slots({})
 
--- Untracked leases have no record: they are looked up in the lease set itself.
+-- Where `track` was ever set a lease may have no record: it is looked up in the lease set itself.
 local untracked, too_many = {}, false
-if track == '0' then
+if track then
   too_many = call('ZCARD', le) > 4096
   if not too_many then
     for _, token in ipairs(call('ZRANGE', le, 0, -1)) do untracked[sub(token, 1, 16)] = token end

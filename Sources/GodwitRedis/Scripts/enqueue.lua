@@ -7,7 +7,7 @@
 --          else four per message: value, unique key or '', due, epoch (3 bytes in mode 3, else '')
 --          due: 0 now · > 0 delay in ms · < 0 minus a moment in ms
 -- Returns: flat (index, code, info) of those refused; code 1 known · 2 unknown · 3 an older copy is
---          still live · 4 unique key taken, info = its id · 5 full. Mode 0: error FULL, all refused.
+--          still live · 4 unique key taken, info = its id · 5 full. Mode 0: error FULL for all.
 -- Cost: O(n), scheduled O(n log scheduled).
 local mode, packed, list = ARGV[1], ARGV[2], KEYS[3]
 local marker = markers .. sub(list, -8)

@@ -1,16 +1,16 @@
 -- prelude: what the words share. A text is put together of the clock, the head below (up to the
--- first piece) and the pieces that the word's line '-- uses:' names, with what those use in turn, in
--- the order of this file; then the word. Why: at one message per call, unused closures are the cost.
+-- first piece), the pieces that the word's line '-- uses:' names, with what those use in turn, in
+-- the order of this file, and the word. Why: at one message per call unused closures cost most.
 --
 --   entry  42 B = id 16 | band 1 | kind 4 | max 1 | insertedAt 6 | readyAt 6 | attempt 1 | lost 1
 --                 | generation 1 | epoch 3 | count 2
 --   token  56 B = entry | executedAt 6 | nonce 7 | place in the batch 1
---   record      = entry (waits) · token (leased) · entry, executedAt, nonce, letter 1, when 6, reason
+--   record      = entry (waits) · token (leased) · token with a new entry, letter 1, when 6, reason
 --   body        = band 1 | kind 4 | max 1 | the producer's bytes; '' is a tombstone
---   ended       = first 6 | when 6 | letter 1 | ids: one element of `c`; first counts earlier endings
+--   ended       = first 6 | when 6 | letter 1 | ids: an element of `c`; first = endings before it
 --
--- KEYS[1] the tag with its colon, KEYS[2] the prefix of the markers; neither ever exists as a key, so
--- in a slot that migrates each call is sent on and answered TRYAGAIN before anything is written.
+-- KEYS[1] the tag with its colon, KEYS[2] the prefix of the markers; neither ever exists as a key,
+-- so in a slot that migrates each call is answered TRYAGAIN before anything is written.
 -- Binary strings are compared as numbers or for equality: Lua's < follows the server's locale.
 local call, sub, byte = redis.call, string.sub, string.byte
 local pack, read, floor = struct.pack, struct.unpack, math.floor
@@ -98,7 +98,8 @@ local function horizon(ids)
 end
 
 -- piece: settings
--- The options of the queue in one read; false where not set.
+-- The options of the queue in one read; false where not set. `track` stays once it was set: its
+-- presence says that a lease may have no record.
 local paused, max_running, suspects, track, events, keep_ms, keep_records = unpack(call('HMGET',
   tag .. 'cfg', 'paused', 'maxc', 'sus', 'track', 'events', 'keep', 'records'))
 

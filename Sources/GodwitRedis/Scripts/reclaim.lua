@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 -- reclaim: expired lease → ready again at the head, or dead as crash-loop
--- Guarantee: raises lost, never attempt; only a lease lost while alone (lost was ≥ 2) can kill (I6).
+-- Guarantee: raises lost, never attempt; only a lease lost while alone (lost was ≥ 2) kills (I6).
 -- KEYS[1] tag   KEYS[2] markers
 -- ARGV[1] count (≤ 128)   ARGV[2] crash budget (3)
 -- Returns: {ready again, dead}.       Cost: O(count log leased).

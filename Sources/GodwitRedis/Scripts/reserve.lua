@@ -2,10 +2,10 @@
 -- reserve: ready → leased; due messages are promoted first
 -- Guarantee: token and deadline are written in the same step (I3, I4); a tombstone is dropped.
 -- KEYS[1] tag   KEYS[2] markers   KEYS[3…] suspect lists, then lists, by band, kinds rotated
--- ARGV[1] count (≤ 128)   ARGV[2] lease_ms   ARGV[3] nonce (7 bytes)   ARGV[4] suspect lists passed,
---         0 unless the worker has nothing in flight   ARGV[5] bytes   ARGV[6] slots free now
--- Returns: now, deadline, tokens (56 bytes each, one string), bodies, checkpoints (empty: none has
---          one), suspects waiting, due time of the next scheduled (false unless nothing was found)
+-- ARGV[1] count (≤ 128)   ARGV[2] lease_ms   ARGV[3] nonce (7 bytes)   ARGV[4] number of suspect
+--         lists, 0 unless nothing is in flight   ARGV[5] bytes   ARGV[6] slots free now
+-- Returns: now, deadline, tokens (56 bytes each), bodies, checkpoints (empty: none has one),
+--          suspects waiting, due time of the next scheduled (false unless nothing was found)
 -- Cost: O(lists + n log leased + due log scheduled).
 -- uses: kind wake put free settings note emit
 local lease_ms, nonce, suspect_lists = tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
@@ -13,6 +13,9 @@ local want, bytes_left, free_slots = tonumber(ARGV[1]), tonumber(ARGV[5]), tonum
 local m = tag .. 'm'
 local deadline, run = now + lease_ms, when .. nonce
 local kinds = {}
+if #nonce ~= 7 or want > 128 then
+  return redis.error_reply('ERR reserve: a nonce of 7 bytes, at most 128 messages')
+end
 suspects = tonumber(suspects or 0)
 
 -- Promote, bounded, also while paused or limited.
@@ -67,13 +70,14 @@ if want > 0 and suspect_lists > 0 and suspects > 0 then
     suspects = call('HINCRBY', tag .. 'cfg', 'sus', -1)
   end
 end
-if want > 0 and taken == 0 and #KEYS > 2 + suspect_lists then take(3 + suspect_lists, #KEYS, want) end
+if want > 0 and taken == 0 and #KEYS > 2 + suspect_lists then
+  take(3 + suspect_lists, #KEYS, want)
+end
 if taken == 0 then
   wake(kinds)
   local next_due = call('ZRANGE', tag .. 'd', 0, 0, 'WITHSCORES')[2]
   return { now, deadline, {}, {}, {}, suspects, next_due and tonumber(next_due) or false }
 end
-
 
 -- Lease what has a body. The token ends with its place in the batch: reclaim restores the order.
 local bodies = call('HMGET', tag .. 'p', unpack(ids))
@@ -93,7 +97,7 @@ for i = 1, taken do
   end
 end
 
--- '' was cancelled while ready: dropped. No body at all is lost (a bug, or a hand in the store): dead.
+-- '' was cancelled while ready: dropped. No body at all: lost by a bug or by hand, so dead.
 if n < taken then
   local ghosts, items, unique = {}, {}, {}
   for _, i in ipairs(without_body) do
@@ -128,6 +132,8 @@ if n > 0 then
     checkpoints = call('HMGET', tag .. 'pr', unpack(leased))
   end
 end
-if more or taken >= want or pops == 8 then kinds[kind(entries[taken])] = true end -- chain the wake-up
+if more or taken >= want or pops == 8 then -- more may wait: chain the wake-up
+  kinds[kind(entries[taken])] = true
+end
 wake(kinds)
 return { now, deadline, tokens, payloads, checkpoints, suspects, false }
