@@ -110,6 +110,8 @@ public final class RedisBroker: Broker {
     public var inspector: any Inspector { self }
     public var eventLog: any EventLog { self }
 
+    public var isShutDown: Bool { state.withLock { $0.isClosed } }
+
     public func shutdown() async {
         let waiters = state.withLock { state in
             state.isClosed = true
