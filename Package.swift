@@ -140,7 +140,9 @@ let package = Package(
             ],
             swiftSettings: settings),
         .testTarget(
-            name: "ModelTests", dependencies: ["Godwit", "GodwitTesting"], swiftSettings: settings),
+            name: "ModelTests",
+            dependencies: ["Godwit", "GodwitRedis", "GodwitTesting", "TestRedis"],
+            swiftSettings: settings),
         .testTarget(
             name: "RedisClientTests",
             dependencies: [

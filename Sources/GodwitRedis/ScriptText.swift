@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-import RedisClient
+package import RedisClient
 
 /// Puts a word's script together: its flag line, a clock, the pieces of the prelude that it uses
 /// with all that these use, and the word.
 ///
 /// Why: at one message per call, functions that a word does not use are a good part of its cost.
-struct ScriptText {
+package struct ScriptText {
     private struct Piece {
         var name: Substring
         var uses: [Substring]
@@ -16,7 +16,7 @@ struct ScriptText {
     private let head: String
     private let pieces: [Piece]
 
-    init(clock: String, prelude: String) {
+    package init(clock: String, prelude: String) {
         self.clock = clock
         var head = ""
         var pieces: [Piece] = []
@@ -36,7 +36,7 @@ struct ScriptText {
     }
 
     /// The whole text of a word. A piece that is not in the prelude is the programmer's error.
-    func text(of word: String) -> String {
+    package func text(of word: String) -> String {
         var flag = ""
         var rest = word
         if word.hasPrefix("#!"), let end = word.firstIndex(of: "\n") {
@@ -65,12 +65,12 @@ struct ScriptText {
 }
 
 /// The scripts of one clock, one for each word.
-struct Scripts: Sendable {
+package struct Scripts: Sendable {
     let enqueue, reserve, ack, settle, renew, checkpoint: RedisScript
     let reclaim, redrive, promote, cancel, purge, prune: RedisScript
 
     /// `isVirtual`: the time is the last argument of every call, instead of the server's own.
-    init(isVirtual: Bool) {
+    package init(isVirtual: Bool) {
         let clock = isVirtual ? PackageResources.clock_virtual_lua : PackageResources.clock_lua
         let assembly = ScriptText(
             clock: String(decoding: clock, as: UTF8.self),
@@ -93,7 +93,7 @@ struct Scripts: Sendable {
         prune = script("prune", PackageResources.prune_lua)
     }
 
-    var all: [RedisScript] {
+    package var all: [RedisScript] {
         [
             enqueue, reserve, ack, settle, renew, checkpoint, reclaim, redrive, promote, cancel,
             purge, prune,

@@ -8,6 +8,8 @@ struct SettlePlan: Sendable {
         var isAck: Bool
         var members: [Int] = []
         var bytes = 0
+        /// Raised by a second settle of one message: what comes after it stays behind it.
+        var part = 0
     }
 
     private(set) var groups: [Group] = []
@@ -18,10 +20,12 @@ struct SettlePlan: Sendable {
         var rest: Int?
         // Why: a message may stand in a call once. The second settle of it goes into a later one.
         var seen: Set<UInt64> = []
+        var part = 0
         for member in members {
             let settlement = settlements[member]
             if !seen.insert(settlement.token.id.low).inserted {
                 (ack, rest) = (nil, nil)
+                part += 1
                 seen = [settlement.token.id.low]
             }
             let isAck = settlement.verdict == .ack
@@ -34,11 +38,24 @@ struct SettlePlan: Sendable {
                 place = nil
             }
             let target = place ?? groups.count
-            if place == nil { groups.append(Group(isAck: isAck)) }
+            if place == nil { groups.append(Group(isAck: isAck, part: part)) }
             if isAck { ack = target } else { rest = target }
             groups[target].members.append(member)
             groups[target].bytes += size
         }
+        // Why: each call puts what is released before everything else, so the last one goes first
+        // and the first one ends up at the head.
+        if groups.count > 1 { sort() }
+    }
+
+    private mutating func sort() {
+        let order = groups.indices.sorted { left, right in
+            let (a, b) = (groups[left], groups[right])
+            if a.part != b.part { return a.part < b.part }
+            if a.isAck != b.isAck { return a.isAck }
+            return a.isAck ? left < right : left > right
+        }
+        groups = order.map { groups[$0] }
     }
 
     /// Reads the replies into the outcomes at the members' places; an error of any call is thrown.

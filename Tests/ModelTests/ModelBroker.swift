@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+import Foundation
 import Godwit
+import GodwitRedis
 import GodwitTesting
+import TestRedis
 import Testing
 
 /// A broker that the model tests may be run on.
@@ -16,6 +19,11 @@ struct ModelBroker: Sendable, CustomTestStringConvertible {
 
     static let memory = ModelBroker(name: "memory") { MemoryBroker(time: $0) }
 
+    static let redis = ModelBroker(name: "redis") { clock in
+        let server = try await SharedRedis.shared.server()
+        return try await RedisBroker("\(server.url)?ns=\(UUID().uuidString.prefix(18))", time: clock)
+    }
+
     /// Every broker joins this list.
-    static let all: [ModelBroker] = [.memory]
+    static let all: [ModelBroker] = [.memory, .redis]
 }
