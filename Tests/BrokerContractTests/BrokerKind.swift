@@ -19,8 +19,8 @@ enum BrokerKind: String, CaseIterable, Sendable, CustomTestStringConvertible {
 
 /// Runs `body` on a fresh broker whose clock stands still until the test moves it; shuts it down.
 ///
-/// Where the closure holds no `try` but inside `#expect`, it says `async throws` itself: the compiler
-/// looks for what throws before it expands macros.
+/// Where the closure holds no `try` but inside `#expect`, it says `async throws` itself: the
+/// compiler looks for what throws before it expands macros.
 func withBroker(
     _ kind: BrokerKind, limits: BrokerLimits = BrokerLimits(),
     _ body: (any Broker, VirtualClock) async throws -> Void
@@ -41,11 +41,7 @@ func withBroker(
         broker = try await SQLiteBroker(
             path: directory.appendingPathComponent("jobs.db").path, time: clock, options: options)
     case .redis:
-        // A namespace of its own: queues of different ones know nothing of each other.
-        let server = try await SharedRedis.shared.server()
-        let namespace = UUID().uuidString.prefix(18)
-        broker = try await RedisBroker(
-            "\(server.url)?ns=\(namespace)", time: clock, limits: limits)
+        broker = try await RedisBroker(SharedRedis.freshURL(), time: clock, limits: limits)
     }
     defer { cleanUp() }
     do {
@@ -55,23 +51,4 @@ func withBroker(
         throw error
     }
     await broker.shutdown()
-}
-
-/// One server for all tests of the process; it ends with the process.
-actor SharedRedis {
-    static let shared = SharedRedis()
-
-    private var starting: Task<RedisServer, any Error>?
-
-    func server() async throws -> RedisServer {
-        // A log on disk that nobody waits for: a server without one makes every broker warn.
-        let task =
-            starting
-            ?? Task {
-                try await RedisServer.start(
-                    arguments: ["--appendonly", "yes", "--appendfsync", "no"])
-            }
-        starting = task
-        return try await task.value
-    }
 }

@@ -96,7 +96,8 @@ import Testing
 
     @Test(.tags(.i10), arguments: BrokerKind.allCases)
     func `a smaller size limit is kept to`(_ kind: BrokerKind) async throws {
-        try await withBroker(kind, limits: BrokerLimits(messageBytes: 100)) { broker, _ async throws in
+        try await withBroker(kind, limits: BrokerLimits(messageBytes: 100)) {
+            broker, _ async throws in
             let limit = [UInt8](repeating: 1, count: 100)
             #expect(try await broker.enqueue(Sample.message(1, body: limit)) == .enqueued)
             await expectInvalid { try await broker.enqueue(Sample.message(2, body: limit + [1])) }

@@ -71,7 +71,8 @@ import Testing
     }
 
     @Test(.tags(.i12), arguments: BrokerKind.allCases)
-    func `a resend of an id older than what was pruned is unknown`(_ kind: BrokerKind) async throws {
+    func `a resend of an id older than what was pruned is unknown`(_ kind: BrokerKind) async throws
+    {
         try await withBroker(kind) { broker, clock in
             clock.advance(by: .seconds(10))
             let pruned = Sample.message(1, at: clock.now())

@@ -175,7 +175,8 @@ import Testing
     }
 
     @Test(.tags(.i10), arguments: BrokerKind.allCases)
-    func `a queue with a limit gives out no more leases than that`(_ kind: BrokerKind) async throws {
+    func `a queue with a limit gives out no more leases than that`(_ kind: BrokerKind) async throws
+    {
         try await withBroker(kind) { broker, clock in
             try await broker.settings { $0.maxLeased = 2 }
             try await broker.enqueue(1, 2, 3, 4)

@@ -6,7 +6,8 @@ import Testing
 /// A message that lost two leases runs alone; a third one ends it.
 @Suite("Reserve: suspects", .timeLimit(.minutes(2))) struct SuspectTests {
     @Test(.tags(.i6), arguments: BrokerKind.allCases)
-    func `a suspect is handed out only to one who asks, and alone`(_ kind: BrokerKind) async throws {
+    func `a suspect is handed out only to one who asks, and alone`(_ kind: BrokerKind) async throws
+    {
         try await withBroker(kind) { broker, clock in
             try await broker.enqueue(1, 2)
             try await broker.lose(2, times: 2, on: clock)

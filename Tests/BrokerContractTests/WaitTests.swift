@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Godwit
 import GodwitTesting
+import Synchronization
 import Testing
 
 /// Sleep until there may be something to do.
@@ -8,24 +9,36 @@ import Testing
 /// The clock stands still in most of these tests, so a wake-up that gets lost never comes: the time
 /// limit of the suite then ends the test. A wait that returns for nothing is allowed.
 @Suite("Wait", .timeLimit(.minutes(1))) struct WaitTests {
+    private final class Waiter: Sendable {
+        let isAwake = Atomic(false)
+    }
+
     /// Waits for a message beside `action`, which makes one ready; returns when both are through.
     ///
     /// Mostly the waiter falls asleep first, but either order must work; where `action` moves the
-    /// clock, it begins only when the waiter has set its timer.
+    /// clock, it begins only when the waiter has set its timer or is awake again.
     private static func expectWoken(
         _ broker: any Broker, _ clock: VirtualClock, kinds: [Kind]? = nil,
         upTo timeout: Duration = .seconds(3600), movesClock: Bool = false,
         by action: () async throws -> Void
     ) async throws {
         let timers = clock.pendingTimers
-        async let waiter: Void = broker.wait(for: kinds, in: .work, upTo: timeout)
-        if movesClock {
-            while clock.pendingTimers == timers { await Task.yield() }
-        } else {
-            for _ in 0..<1000 where clock.pendingTimers == timers { await Task.yield() }
+        let waiter = Waiter()
+        try await withThrowingTaskGroup { group in
+            group.addTask {
+                await broker.wait(for: kinds, in: .work, upTo: timeout)
+                waiter.isAwake.store(true, ordering: .releasing)
+            }
+            var patience = 1000
+            while clock.pendingTimers == timers, patience > 0,
+                !waiter.isAwake.load(ordering: .acquiring)
+            {
+                if !movesClock { patience -= 1 }
+                await Task.yield()
+            }
+            try await action()
+            try await group.waitForAll()
         }
-        try await action()
-        await waiter
         #expect(clock.now() < Sample.start + .seconds(3000), "woken, not timed out")
     }
 
@@ -243,60 +256,6 @@ import Testing
                 group.cancelAll()
             }
             #expect(clock.pendingTimers == timers, "a wait leaves no timer behind")
-        }
-    }
-}
-
-/// The end.
-@Suite("Shutdown", .timeLimit(.minutes(1))) struct ShutdownTests {
-    private func expectUnavailable(_ body: () async throws -> Void) async {
-        do {
-            try await body()
-            Issue.record("a broker that was shut down did something")
-        } catch BrokerError.unavailable {
-        } catch {
-            Issue.record("expected `unavailable`, not \(error)")
-        }
-    }
-
-    @Test(.tags(.i12), arguments: BrokerKind.allCases)
-    func `after shutdown every word is unavailable`(_ kind: BrokerKind) async throws {
-        try await withBroker(kind) { broker, _ in
-            try await broker.enqueue(1)
-            let taken = try await broker.reserveOne()
-            await broker.shutdown()
-            await expectUnavailable { try await broker.enqueue(2) }
-            await expectUnavailable { _ = try await broker.reserve(1) }
-            await expectUnavailable { try await broker.settle(taken, .ack) }
-            await expectUnavailable { try await broker.settle(taken, .forward(to: .other)) }
-            await expectUnavailable {
-                _ = try await broker.renew([taken.token], for: .seconds(1), in: .work)
-            }
-            await expectUnavailable { try await broker.checkpoint(taken, "x") }
-            await expectUnavailable { try await broker.promote(in: .work) }
-            await expectUnavailable { try await broker.reclaim(1, in: .work) }
-            await expectUnavailable { try await broker.prune(1, in: .work) }
-            await expectUnavailable { try await broker.operator.pause(.work) }
-            await expectUnavailable { _ = try await broker.inspector.counts(of: .work) }
-            await expectUnavailable {
-                _ = try await broker.eventLog.events(in: .work, after: nil, limit: 1)
-            }
-            let both = await broker.settle([], thenReserve: ReserveRequest(1), from: .work)
-            #expect(throws: BrokerError.self) { try both.reserved.get() }
-        }
-    }
-
-    @Test(arguments: BrokerKind.allCases)
-    func `shutdown wakes who waits, and may be repeated`(_ kind: BrokerKind) async throws {
-        try await withBroker(kind) { broker, clock in
-            let timers = clock.pendingTimers
-            async let first: Void = broker.wait(for: nil, in: .work, upTo: .seconds(3600))
-            async let second: Void = broker.wait(for: [.mail], in: .other, upTo: .seconds(3600))
-            for _ in 0..<1000 where clock.pendingTimers < timers + 2 { await Task.yield() }
-            await broker.shutdown()
-            await broker.shutdown()
-            _ = await (first, second)
-            await broker.wait(for: nil, in: .work, upTo: .seconds(3600))
         }
     }
 }

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-import Foundation
 import Godwit
 import GodwitRedis
 import GodwitTesting
@@ -20,8 +19,7 @@ struct ModelBroker: Sendable, CustomTestStringConvertible {
     static let memory = ModelBroker(name: "memory") { MemoryBroker(time: $0) }
 
     static let redis = ModelBroker(name: "redis") { clock in
-        let server = try await SharedRedis.shared.server()
-        return try await RedisBroker("\(server.url)?ns=\(UUID().uuidString.prefix(18))", time: clock)
+        try await RedisBroker(SharedRedis.freshURL(), time: clock)
     }
 
     /// Every broker joins this list.
