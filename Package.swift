@@ -115,7 +115,7 @@ let package = Package(
         .testTarget(
             name: "MessagePackTests", dependencies: ["MessagePack"], swiftSettings: settings),
         .testTarget(
-            name: "GodwitTests", dependencies: ["Godwit", "GodwitTesting", "MessagePack"],
+            name: "GodwitTests", dependencies: ["Godwit", "GodwitTesting", "MessagePack", .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"), .product(name: "Logging", package: "swift-log")],
             swiftSettings: settings),
         .target(name: "TestRedis", path: "Tests/TestRedis", swiftSettings: settings),
         .testTarget(

@@ -7,11 +7,86 @@ import Foundation
 
 extension DecodingInput {
     /// Reads the value at `offset` as a `T` and moves `offset` past it.
+    ///
+    /// The types that have a form of their own, and scalars, are read here and now; any other type
+    /// gets a step for its `init(from:)`. Each `unsafeBitCast` is from the very type that `T` was
+    /// just found to be. Why no function for the first half: it would return a `T?`, and looking up
+    /// that type costs more than reading a number.
     func value<T: Decodable>(
         _ type: T.Type, at offset: inout Int, parent: DecodingStep?, key: Int?
     ) throws(MessagePackError) -> T {
-        do throws(MessagePackError) {
-            if let known = try known(type, at: &offset) { return known }
+        var reader = reader(at: offset)
+        known: do throws(MessagePackError) {
+            let value: T
+            switch try reader.peek() {
+            case .extension:
+                if T.self == Date.self {
+                    value = unsafeBitCast(try reader.readTimestamp().date, to: T.self)
+                } else if T.self == MessagePackTimestamp.self {
+                    value = unsafeBitCast(try reader.readTimestamp(), to: T.self)
+                } else if T.self == MessagePackExtension.self {
+                    value = unsafeBitCast(try reader.readExtension(), to: T.self)
+                } else if T.self == MessagePackValue.self {
+                    value = unsafeBitCast(try reader.readValue(), to: T.self)
+                } else {
+                    break known
+                }
+            case .binary:
+                if T.self == [UInt8].self {
+                    value = unsafeBitCast(try reader.readBinary(), to: T.self)
+                } else if T.self == Data.self {
+                    value = unsafeBitCast(Data(try reader.readBinaryBytes()), to: T.self)
+                } else if T.self == MessagePackValue.self {
+                    value = unsafeBitCast(try reader.readValue(), to: T.self)
+                } else {
+                    break known
+                }
+            case .array:
+                if T.self == [Int].self {
+                    value = unsafeBitCast(
+                        try array(&reader) { reader throws(MessagePackError) in try reader.readInt() },
+                        to: T.self)
+                } else if T.self == [String].self {
+                    value = unsafeBitCast(
+                        try array(&reader) { reader throws(MessagePackError) in
+                            try reader.readString()
+                        }, to: T.self)
+                } else if T.self == [Double].self {
+                    value = unsafeBitCast(
+                        try array(&reader) { reader throws(MessagePackError) in
+                            try reader.readDouble()
+                        }, to: T.self)
+                } else if T.self == MessagePackValue.self {
+                    value = unsafeBitCast(try reader.readValue(), to: T.self)
+                } else {
+                    break known
+                }
+            case .map:
+                guard T.self == MessagePackValue.self else { break known }
+                value = unsafeBitCast(try reader.readValue(), to: T.self)
+            default:
+                if T.self == String.self {
+                    value = unsafeBitCast(try reader.readString(), to: T.self)
+                } else if T.self == Int.self {
+                    value = unsafeBitCast(try reader.readInt(), to: T.self)
+                } else if T.self == Double.self {
+                    value = unsafeBitCast(try reader.readDouble(), to: T.self)
+                } else if T.self == Bool.self {
+                    value = unsafeBitCast(try reader.readBool(), to: T.self)
+                } else if T.self == MessagePackValue.self {
+                    value = unsafeBitCast(try reader.readValue(), to: T.self)
+                } else if T.self == Date.self || T.self == MessagePackTimestamp.self {
+                    throw reader.mismatch("a timestamp")
+                } else if T.self == MessagePackExtension.self {
+                    throw reader.mismatch("an extension")
+                } else if T.self == URL.self {
+                    value = unsafeBitCast(try url(&reader), to: T.self)
+                } else {
+                    break known
+                }
+            }
+            offset = reader.position
+            return value
         } catch {
             throw located(error, parent: parent, key: key)
         }
@@ -24,86 +99,6 @@ extension DecodingInput {
         } catch {
             throw bridged(error, at: start, in: step)
         }
-    }
-
-    /// Reads the types that have a form of their own, and scalars without a step; nil for others.
-    ///
-    /// Each `unsafeBitCast` is from the very type that `T` was just found to be.
-    @inline(__always)
-    private func known<T: Decodable>(
-        _ type: T.Type, at offset: inout Int
-    ) throws(MessagePackError) -> T? {
-        var reader = reader(at: offset)
-        let value: T
-        switch try reader.peek() {
-        case .extension:
-            if T.self == Date.self {
-                value = unsafeBitCast(try reader.readTimestamp().date, to: T.self)
-            } else if T.self == MessagePackTimestamp.self {
-                value = unsafeBitCast(try reader.readTimestamp(), to: T.self)
-            } else if T.self == MessagePackExtension.self {
-                value = unsafeBitCast(try reader.readExtension(), to: T.self)
-            } else if T.self == MessagePackValue.self {
-                value = unsafeBitCast(try reader.readValue(), to: T.self)
-            } else {
-                return nil
-            }
-        case .binary:
-            if T.self == [UInt8].self {
-                value = unsafeBitCast(try reader.readBinary(), to: T.self)
-            } else if T.self == Data.self {
-                value = unsafeBitCast(Data(try reader.readBinaryBytes()), to: T.self)
-            } else if T.self == MessagePackValue.self {
-                value = unsafeBitCast(try reader.readValue(), to: T.self)
-            } else {
-                return nil
-            }
-        case .array:
-            if T.self == [Int].self {
-                value = unsafeBitCast(
-                    try array(&reader) { reader throws(MessagePackError) in try reader.readInt() },
-                    to: T.self)
-            } else if T.self == [String].self {
-                value = unsafeBitCast(
-                    try array(&reader) { reader throws(MessagePackError) in
-                        try reader.readString()
-                    }, to: T.self)
-            } else if T.self == [Double].self {
-                value = unsafeBitCast(
-                    try array(&reader) { reader throws(MessagePackError) in
-                        try reader.readDouble()
-                    }, to: T.self)
-            } else if T.self == MessagePackValue.self {
-                value = unsafeBitCast(try reader.readValue(), to: T.self)
-            } else {
-                return nil
-            }
-        case .map:
-            guard T.self == MessagePackValue.self else { return nil }
-            value = unsafeBitCast(try reader.readValue(), to: T.self)
-        default:
-            if T.self == String.self {
-                value = unsafeBitCast(try reader.readString(), to: T.self)
-            } else if T.self == Int.self {
-                value = unsafeBitCast(try reader.readInt(), to: T.self)
-            } else if T.self == Double.self {
-                value = unsafeBitCast(try reader.readDouble(), to: T.self)
-            } else if T.self == Bool.self {
-                value = unsafeBitCast(try reader.readBool(), to: T.self)
-            } else if T.self == MessagePackValue.self {
-                value = unsafeBitCast(try reader.readValue(), to: T.self)
-            } else if T.self == Date.self || T.self == MessagePackTimestamp.self {
-                throw reader.mismatch("a timestamp")
-            } else if T.self == MessagePackExtension.self {
-                throw reader.mismatch("an extension")
-            } else if T.self == URL.self {
-                value = unsafeBitCast(try url(&reader), to: T.self)
-            } else {
-                return nil
-            }
-        }
-        offset = reader.position
-        return value
     }
 
     /// Reads an array of scalars; the count was checked against the bytes by the header.

@@ -6,7 +6,7 @@ extension DecodingStep: SingleValueDecodingContainer {
 
     func decode<T: Decodable>(_ type: T.Type) throws -> T {
         var next = offset
-        return try input.value(type, at: &next, parent: header.parent, key: header.key)
+        return try input.value(type, at: &next, parent: state.parent, key: state.key)
     }
 
     @inline(__always)

@@ -69,7 +69,7 @@ extension DecodingStep {
 
     /// Notes every entry of the map that `reader` has just opened, and refuses a repeated key.
     func fillTable(_ reader: inout MessagePackReader) throws(MessagePackError) {
-        let count = header.count
+        let count = state.count
         let table = withUnsafeMutablePointerToElements { $0 }
         for index in 0..<count {
             let start = reader.position
@@ -84,15 +84,15 @@ extension DecodingStep {
             (table + index).initialize(to: Entry(mark: mark, key: start, value: reader.position))
             try reader.skip(1, depth: 0)
         }
-        header.end = reader.position
+        state.end = reader.position
         if count > 32 { try checkSorted() }
-        if header.hasText && header.hasIntegers { try checkMixed() }
+        if state.hasText && state.hasIntegers { try checkMixed() }
     }
 
     /// Finds repeated keys of a large map in n log n, whatever the keys.
     private func checkSorted() throws(MessagePackError) {
         let table = withUnsafeMutablePointerToElements { $0 }
-        let sorted = (0..<header.count).sorted { left, right in
+        let sorted = (0..<state.count).sorted { left, right in
             if table[left].mark != table[right].mark {
                 return table[left].mark < table[right].mark
             }
@@ -116,13 +116,13 @@ extension DecodingStep {
     private func checkMixed() throws(MessagePackError) {
         let table = withUnsafeMutablePointerToElements { $0 }
         var texts: Set<Int64> = []
-        for index in 0..<header.count {
+        for index in 0..<state.count {
             var reader = input.reader(at: table[index].key)
             guard let text = try? reader.readString(), let value = Int64(text) else { continue }
             if text == String(value) { texts.insert(value) }
         }
         if texts.isEmpty { return }
-        for index in 0..<header.count {
+        for index in 0..<state.count {
             var reader = input.reader(at: table[index].key)
             guard let value = try? reader.readInt64() else { continue }
             if texts.contains(value) { throw duplicate(at: table[index].key) }
@@ -134,39 +134,32 @@ extension DecodingStep {
         return .duplicateKey(place, key: input.step(key).stringValue)
     }
 
-    /// Reads a key and notes its kind in the header.
+    /// Reads a key and notes its kind in the state.
     @inline(__always)
     private func readName(_ reader: inout MessagePackReader) throws(MessagePackError) -> Name {
         let start = reader.position
         switch try reader.peek() {
         case .string:
             let text = try reader.readStringBytes()
-            if !DecodingStep.isText(text) { throw .invalidText(.init(offset: start)) }
-            header.hasText = true
+            guard MessagePackReader.isASCII(text) || String(validating: text, as: UTF8.self) != nil
+            else { throw .invalidText(.init(offset: start)) }
+            state.hasText = true
             return .text(text)
         case .integer:
             if let value = try? reader.readInt64() {
-                header.hasIntegers = true
+                state.hasIntegers = true
                 return .integer(value)
             }
             reader.position = start
             fallthrough
         default:
-            if header.strangeKey == nil {
-                header.strangeKey = (start, try reader.peek())
+            if state.strangeKey == nil {
+                state.strangeKey = (start, try reader.peek())
             }
             try reader.skip(1, depth: 0)
             return .other(
                 UnsafeRawBufferPointer(rebasing: input.bytes[start..<reader.position]))
         }
-    }
-
-    @inline(__always)
-    private static func isText(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        for byte in bytes where byte >= 0x80 {
-            return String(validating: bytes, as: UTF8.self) != nil
-        }
-        return true
     }
 
     // MARK: Asking
@@ -177,23 +170,23 @@ extension DecodingStep {
     @inline(__always)
     func find(_ text: String, _ integer: @autoclosure () -> Int?) -> Entry? {
         let table = withUnsafeMutablePointerToElements { $0 }
-        let cursor = header.cursor
+        let cursor = state.cursor
         var text = text
-        if header.hasText {
+        if state.hasText {
             let found: Int? = text.withUTF8 { wanted in
                 let wanted = UnsafeRawBufferPointer(wanted)
-                if cursor < header.count, isText(wanted, at: table[cursor].key) { return cursor }
+                if cursor < state.count, isText(wanted, at: table[cursor].key) { return cursor }
                 return search(DecodingStep.mark(wanted)) { isText(wanted, at: $0) }
             }
             if let found {
-                header.cursor = found
+                state.cursor = found
                 return table[found]
             }
         }
-        if header.hasIntegers, let integer = integer() {
+        if state.hasIntegers, let integer = integer() {
             let wanted = Int64(integer)
             if let found = search(DecodingStep.mark(wanted), { isInteger(wanted, at: $0) }) {
-                header.cursor = found
+                state.cursor = found
                 return table[found]
             }
         }
@@ -204,8 +197,8 @@ extension DecodingStep {
     @inline(__always)
     private func search(_ mark: UInt64, _ matches: (Int) -> Bool) -> Int? {
         let table = withUnsafeMutablePointerToElements { $0 }
-        let count = header.count
-        let cursor = header.cursor
+        let count = state.count
+        let cursor = state.cursor
         for index in cursor..<max(count, cursor) where table[index].mark == mark {
             if matches(table[index].key) { return index }
         }

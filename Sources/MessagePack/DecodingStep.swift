@@ -46,8 +46,8 @@ final class DecodingStep: ManagedBuffer<DecodingStep.Header, DecodingStep.Entry>
             // `create` is documented to give an instance of the class it is called on.
             let step = unsafeDowncast(buffer, to: DecodingStep.self)
             if isMap {
-                step.header.isMap = true
-                step.header.count = count
+                step.state.isMap = true
+                step.state.count = count
                 try step.fillTable(&reader)
             }
             return step
@@ -56,12 +56,22 @@ final class DecodingStep: ManagedBuffer<DecodingStep.Header, DecodingStep.Entry>
         }
     }
 
-    var input: DecodingInput { header.input }
-    var offset: Int { header.offset }
+    /// The header. Why by pointer: `header` itself is checked for overlapping access at run time.
+    var state: Header {
+        @inline(__always) _read {
+            yield withUnsafeMutablePointerToHeader { $0 }.pointee
+        }
+        @inline(__always) _modify {
+            yield &withUnsafeMutablePointerToHeader { $0 }.pointee
+        }
+    }
+
+    var input: DecodingInput { state.input }
+    var offset: Int { state.offset }
 
     /// Past the value.
     func end() throws(MessagePackError) -> Int {
-        if header.isMap { return header.end }
+        if state.isMap { return state.end }
         var reader = input.reader(at: offset)
         try reader.skip()
         return reader.position
@@ -72,8 +82,8 @@ final class DecodingStep: ManagedBuffer<DecodingStep.Header, DecodingStep.Entry>
         var steps: [MessagePackError.Step] = []
         var next: DecodingStep? = self
         while let step = next {
-            if let key = step.header.key { steps.append(input.step(key)) }
-            next = step.header.parent
+            if let key = step.state.key { steps.append(input.step(key)) }
+            next = step.state.parent
         }
         return steps.reversed()
     }
@@ -89,8 +99,8 @@ extension DecodingStep: Decoder {
     func container<Key: CodingKey>(
         keyedBy type: Key.Type
     ) throws -> KeyedDecodingContainer<Key> {
-        guard header.isMap else { throw located(input.reader(at: offset).mismatch("a map")) }
-        if let strange = header.strangeKey {
+        guard state.isMap else { throw located(input.reader(at: offset).mismatch("a map")) }
+        if let strange = state.strangeKey {
             throw located(.unsupportedKey(.init(offset: strange.offset), found: strange.kind))
         }
         return KeyedDecodingContainer(KeyedDecoding<Key>(step: self))
@@ -99,7 +109,7 @@ extension DecodingStep: Decoder {
     func unkeyedContainer() throws -> any UnkeyedDecodingContainer {
         var reader = input.reader(at: offset)
         do throws(MessagePackError) {
-            header.count = try reader.readArrayHeader()
+            state.count = try reader.readArrayHeader()
         } catch {
             throw located(error)
         }

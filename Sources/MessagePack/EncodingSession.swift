@@ -32,11 +32,17 @@ final class EncodingSession {
         let content: EncodingSession
     }
 
-    var writer: MessagePackWriter
-    var frame: Frame
-    private var stack: [Frame] = []
-    private var holes: [Hole] = []
-    private var serials = 0
+    /// What every write touches. Why behind a pointer: the stored properties of a class are checked
+    /// for overlapping access at run time, which would cost more than most of the writes.
+    private struct State: ~Copyable {
+        var writer: MessagePackWriter
+        var frame: Frame
+        var stack: [Frame] = []
+        var holes: [Hole] = []
+        var serials = 0
+    }
+
+    private let state: UnsafeMutablePointer<State>
     private var fault: MessagePackError?
     private let integerKeys: Bool
     let userInfo: [CodingUserInfoKey: any Sendable]
@@ -46,11 +52,38 @@ final class EncodingSession {
         writer: consuming MessagePackWriter, integerKeys: Bool,
         userInfo: [CodingUserInfoKey: any Sendable], prefix: [MessagePackError.Step], depth: Int
     ) {
-        self.writer = writer
         self.integerKeys = integerKeys
         self.userInfo = userInfo
         self.prefix = prefix
-        self.frame = Frame(serial: 0, start: 0, depth: depth, key: nil)
+        self.state = .allocate(capacity: 1)
+        self.state.initialize(
+            to: State(
+                writer: writer, frame: Frame(serial: 0, start: 0, depth: depth, key: nil)))
+    }
+
+    deinit {
+        state.deinitialize(count: 1)
+        state.deallocate()
+    }
+
+    var writer: MessagePackWriter {
+        @inline(__always) _read { yield state.pointee.writer }
+        @inline(__always) _modify { yield &state.pointee.writer }
+    }
+
+    var frame: Frame {
+        @inline(__always) _read { yield state.pointee.frame }
+        @inline(__always) _modify { yield &state.pointee.frame }
+    }
+
+    private var stack: [Frame] {
+        @inline(__always) _read { yield state.pointee.stack }
+        @inline(__always) _modify { yield &state.pointee.stack }
+    }
+
+    private var holes: [Hole] {
+        @inline(__always) _read { yield state.pointee.holes }
+        @inline(__always) _modify { yield &state.pointee.holes }
     }
 
     /// A session for a part of the current value, to be put at the current end of the bytes.
@@ -95,10 +128,11 @@ final class EncodingSession {
         if try writeKnown(value) { return }
         let outer = frame
         stack.append(outer)
-        serials += 1
-        frame = Frame(serial: serials, start: writer.count, depth: outer.depth, key: key)
+        state.pointee.serials += 1
+        let serial = state.pointee.serials
+        frame = Frame(serial: serial, start: writer.count, depth: outer.depth, key: key)
         do {
-            try value.encode(to: EncodingStep(session: self, serial: serials))
+            try value.encode(to: EncodingStep(session: self, serial: serial))
             try close()
         } catch {
             let error = bridged(error)

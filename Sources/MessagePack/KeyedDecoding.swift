@@ -57,7 +57,7 @@ struct KeyedDecoding<Key: CodingKey>: KeyedDecodingContainerProtocol {
     @inline(__always)
     private func entry(_ key: Key) throws(MessagePackError) -> DecodingStep.Entry {
         guard let entry = find(key) else { throw step.missing(key.stringValue) }
-        step.header.cursor &+= 1
+        step.state.cursor &+= 1
         return entry
     }
 
@@ -65,7 +65,7 @@ struct KeyedDecoding<Key: CodingKey>: KeyedDecodingContainerProtocol {
     @inline(__always)
     private func present(_ key: Key) -> DecodingStep.Entry? {
         guard let entry = find(key) else { return nil }
-        step.header.cursor &+= 1
+        step.state.cursor &+= 1
         return step.isNil(entry) ? nil : entry
     }
 
@@ -223,7 +223,7 @@ extension DecodingStep {
     /// The keys in the order of the bytes.
     func keys() -> [FoundKey] {
         let table = withUnsafeMutablePointerToElements { $0 }
-        return (0..<header.count).compactMap { index in
+        return (0..<state.count).compactMap { index in
             var reader = input.reader(at: table[index].key)
             if let text = try? reader.readString() { return .text(text) }
             return (try? reader.readInt()).map { .integer($0) }

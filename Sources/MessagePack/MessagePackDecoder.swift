@@ -40,7 +40,7 @@ public struct MessagePackDecoder: Sendable {
         var structure = MessagePackReader(bytes)
         try structure.skip()
         try structure.finish()
-        let input = DecodingInput(bytes: bytes, userInfo: userInfo)
+        let input = DecodingInput.make(bytes, userInfo)
         // A container kept by the value beyond this call must not reach the memory any more.
         defer { input.end() }
         var offset = 0
@@ -49,17 +49,33 @@ public struct MessagePackDecoder: Sendable {
 }
 
 /// The bytes of one run of a decoder, shared by all its steps.
-final class DecodingInput {
-    private(set) var bytes: UnsafeRawBufferPointer
-    let userInfo: [CodingUserInfoKey: any Sendable]
-
-    init(bytes: UnsafeRawBufferPointer, userInfo: [CodingUserInfoKey: any Sendable]) {
-        self.bytes = bytes
-        self.userInfo = userInfo
+///
+/// Why a `ManagedBuffer` without elements: a pointer to its header is free of the run-time check for
+/// overlapping access that stored properties of a class get.
+final class DecodingInput: ManagedBuffer<DecodingInput.Header, UInt8> {
+    struct Header {
+        var bytes: UnsafeRawBufferPointer
+        let userInfo: [CodingUserInfoKey: any Sendable]
     }
 
+    static func make(
+        _ bytes: UnsafeRawBufferPointer, _ userInfo: [CodingUserInfoKey: any Sendable]
+    ) -> DecodingInput {
+        let buffer = create(minimumCapacity: 0) { _ in Header(bytes: bytes, userInfo: userInfo) }
+        // `create` is documented to give an instance of the class it is called on.
+        return unsafeDowncast(buffer, to: DecodingInput.self)
+    }
+
+    private var state: Header {
+        @inline(__always) _read { yield withUnsafeMutablePointerToHeader { $0 }.pointee }
+        @inline(__always) _modify { yield &withUnsafeMutablePointerToHeader { $0 }.pointee }
+    }
+
+    var bytes: UnsafeRawBufferPointer { state.bytes }
+    var userInfo: [CodingUserInfoKey: any Sendable] { state.userInfo }
+
     /// Every read after this finds no bytes, and says so.
-    func end() { bytes = UnsafeRawBufferPointer(start: nil, count: 0) }
+    func end() { state.bytes = UnsafeRawBufferPointer(start: nil, count: 0) }
 
     @inline(__always)
     func reader(at offset: Int) -> MessagePackReader { MessagePackReader(bytes, at: offset) }

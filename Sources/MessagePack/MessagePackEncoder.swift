@@ -25,14 +25,32 @@ public struct MessagePackEncoder: Sendable {
 
     /// Encodes one value into bytes of its own.
     public func encode<T: Encodable>(_ value: T) throws(MessagePackError) -> [UInt8] {
-        try withSession(value) { [UInt8]($0) }
+        var bytes: [UInt8] = []
+        try encode(value, into: &bytes)
+        return bytes
     }
 
     /// Encodes one value and appends it to `bytes`, which stay as they were if it throws.
     public func encode<T: Encodable>(
         _ value: T, into bytes: inout [UInt8]
     ) throws(MessagePackError) {
-        try withSession(value) { bytes.append(contentsOf: $0) }
+        var failure: MessagePackError?
+        withUnsafeTemporaryAllocation(byteCount: 1008, alignment: 16) { lent in
+            let session = EncodingSession(
+                writer: MessagePackWriter(lent: lent), integerKeys: keys == .integer,
+                userInfo: userInfo, prefix: [], depth: 0)
+            // A container kept by the value beyond this call must not reach the lent memory.
+            defer { session.end() }
+            do throws(MessagePackError) {
+                try session.encodeRoot(value)
+                session.writer.withUnsafeBytes { encoded in
+                    if bytes.isEmpty { bytes = [UInt8](encoded) } else { bytes += encoded }
+                }
+            } catch {
+                failure = error
+            }
+        }
+        if let failure { throw failure }
     }
 
     /// Encodes one value behind what `writer` holds already; nothing is added if it throws.
@@ -41,26 +59,5 @@ public struct MessagePackEncoder: Sendable {
     ) throws(MessagePackError) {
         let encoded = try encode(value)
         writer.append(encoded)
-    }
-
-    private func withSession<T: Encodable, R>(
-        _ value: T, _ body: (UnsafeRawBufferPointer) -> R
-    ) throws(MessagePackError) -> R {
-        let outcome: Result<R, MessagePackError> = withUnsafeTemporaryAllocation(
-            byteCount: 1008, alignment: 16
-        ) { lent in
-            let session = EncodingSession(
-                writer: MessagePackWriter(lent: lent), integerKeys: keys == .integer,
-                userInfo: userInfo, prefix: [], depth: 0)
-            // A container kept by the value beyond this call must not reach the lent memory.
-            defer { session.end() }
-            do throws(MessagePackError) {
-                try session.encodeRoot(value)
-                return .success(session.writer.withUnsafeBytes(body))
-            } catch {
-                return .failure(error)
-            }
-        }
-        return try outcome.get()
     }
 }

@@ -78,6 +78,22 @@ extension MessagePackReader {
         try open(try self.length(type), after: 1 &+ MemoryLayout<T>.size, each: size)
     }
 
+    /// Looks at eight bytes at a time.
+    @inlinable
+    static func isASCII(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        var index = 0
+        var high: UInt64 = 0
+        while index &+ 8 <= bytes.count {
+            high |= bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+            index &+= 8
+        }
+        while index < bytes.count {
+            high |= UInt64(bytes[index])
+            index &+= 1
+        }
+        return high & 0x8080_8080_8080_8080 == 0
+    }
+
     @usableFromInline
     mutating func readIntegerAsDouble() throws(MessagePackError) -> Double {
         let start = position

@@ -163,6 +163,7 @@ public struct MessagePackReader {
     public mutating func readString() throws(MessagePackError) -> String {
         let start = position
         let text = try readStringBytes()
+        if Self.isASCII(text) { return String(decoding: text, as: UTF8.self) }
         guard let string = String(validating: text, as: UTF8.self) else {
             throw Self.invalidText(start)
         }

@@ -16,8 +16,8 @@ struct UnkeyedDecoding: UnkeyedDecodingContainer {
     }
 
     var codingPath: [any CodingKey] { step.path() }
-    var count: Int? { step.header.count }
-    var isAtEnd: Bool { currentIndex >= step.header.count }
+    var count: Int? { step.state.count }
+    var isAtEnd: Bool { currentIndex >= step.state.count }
 
     mutating func decodeNil() throws -> Bool {
         try scalar("nil") { reader throws(MessagePackError) in try reader.readNilIfPresent() }

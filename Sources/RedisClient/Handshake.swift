@@ -20,7 +20,7 @@ struct Handshake: Sendable {
             timer.cancel()
             if case .failure = result { connection.close() }
         }
-        connection.submit([hello]) { result in
+        connection.submit([hello], timeout: target.configuration.connectTimeout) { result in
             switch result {
             case .failure(let error): promise.fail(lost(error))
             case .success(let replies):
@@ -73,7 +73,7 @@ struct Handshake: Sendable {
             vital.append("script \(script.name)")
         }
         guard !commands.isEmpty else { return promise.succeed(connection) }
-        connection.submit(commands) { [vital] result in
+        connection.submit(commands, timeout: target.configuration.connectTimeout) { [vital] result in
             switch result {
             case .failure(let error): promise.fail(lost(error))
             case .success(let replies):

@@ -11,6 +11,7 @@ final class RedisHandler: ChannelInboundHandler {
 
     private let outbox: Outbox
     private let server: String
+    private let patience: TimeAmount  // silence after which a peer that owes a reply is gone
     private var parser: RESPParser
     private var context: ChannelHandlerContext?
     private var calls = CircularBuffer<Call>(initialCapacity: 64)
@@ -22,9 +23,10 @@ final class RedisHandler: ChannelInboundHandler {
     private var ended = false
     private var cause = "the server closed it"
 
-    init(outbox: Outbox, server: String, limits: RESPParser.Limits) {
+    init(outbox: Outbox, server: String, patience: TimeAmount, limits: RESPParser.Limits) {
         self.outbox = outbox
         self.server = server
+        self.patience = patience
         parser = RESPParser(limits: limits)
     }
 
@@ -156,11 +158,14 @@ final class RedisHandler: ChannelInboundHandler {
             if calls[index].deadline <= now {
                 let call = calls[index]
                 if call.expired {
-                    // Twice its time and not one byte since: the peer is gone.
-                    guard lastRead + call.timeout + call.timeout > now else {
-                        return close("it has not answered for twice the deadline")
+                    // Why not the call's own timeout: one impatient caller must not cost the others
+                    // their connection.
+                    guard lastRead + patience > now else {
+                        return close(
+                            "it owes replies and was silent for "
+                                + "\(patience.nanoseconds / 1_000_000) ms")
                     }
-                    calls[index].deadline = now + call.timeout
+                    calls[index].deadline = lastRead + patience
                 } else {
                     call.sink.fail(
                         RedisError(
@@ -169,7 +174,7 @@ final class RedisHandler: ChannelInboundHandler {
                                 + "may or may not have run, ask before repeating it",
                             server: server))
                     calls[index].expired = true
-                    calls[index].deadline = now + call.timeout
+                    calls[index].deadline = now + patience
                 }
             }
             earliest = min(earliest, calls[index].deadline)

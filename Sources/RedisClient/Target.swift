@@ -52,7 +52,9 @@ struct Target: Sendable {
                     if let tls { try channel.pipeline.syncOperations.addHandler(secure(tls)) }
                     try channel.pipeline.syncOperations.addHandler(
                         RedisHandler(
-                            outbox: outbox, server: url.server, limits: configuration.limits))
+                            outbox: outbox, server: url.server,
+                            patience: TimeAmount(configuration.timeout),
+                            limits: configuration.limits))
                 }
             }
         let connected =

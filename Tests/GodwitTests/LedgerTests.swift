@@ -101,6 +101,78 @@ import Testing
         #expect(ledger.enqueue(again, to: queue, now: start) == [.unknown, .unknown, .known])
     }
 
+    @Test func `a unique key is free after every ending, and a redrive asks for it again`() throws {
+        var ledger = Ledger()
+        let endings: [@Sendable (inout Ledger, LeaseToken) -> Void] = [
+            { _ = $0.settle([Settlement($1, .ack)], in: "q", now: start) },
+            { _ = $0.settle([Settlement($1, .forward(to: "other"))], in: "q", now: start) },
+            { _ = $0.cancel([$1.id], in: "q", now: start) },
+            {
+                _ = $0.settle([Settlement($1, .release)], in: "q", now: start)
+                _ = $0.purge("q", limit: 10, now: start)
+            },
+            { _ = $0.settle([Settlement($1, .reject("no"))], in: "q", now: start) },
+        ]
+        var last: MessageID?
+        for end in endings {
+            let sent = message(key: "key")
+            #expect(ledger.enqueue([sent], to: queue, now: start) == [.enqueued])
+            let loser = ledger.enqueue([message(key: "key")], to: queue, now: start)
+            #expect(loser == [.duplicate(of: sent.id)])
+            end(&ledger, reserve(&ledger, 1, at: start)[0])
+            #expect(ledger.check(queue, limit: 100).isEmpty)
+            last = sent.id
+        }
+        let dead = try #require(last)
+        let holder = message(key: "key")
+        _ = ledger.enqueue([holder], to: queue, now: start)
+        let taken = ledger.redrive([dead], in: queue, now: start)
+        #expect(taken == [.uniqueKeyTaken(by: holder.id)])
+        _ = ledger.cancel([holder.id], in: queue, now: start)
+        #expect(ledger.redrive([dead], in: queue, now: start) == [.redriven])
+        let again = ledger.enqueue([message(key: "key")], to: queue, now: start)
+        #expect(again == [.duplicate(of: dead)])
+    }
+
+    @Test func `the judge names what is broken`() {
+        var ledger = Ledger()
+        let sent = [message(priority: 0), message(), message()]
+        _ = ledger.enqueue(sent, to: queue, now: start)
+        var twin = ledger
+        let request = ReserveRequest(3)
+        let honest = twin.reserve(request, from: queue, now: start, nonce: 1)
+        func verdict(_ change: (inout Reservation) -> Void) -> LedgerViolation.Invariant? {
+            var judge = ledger
+            var reservation = honest
+            change(&reservation)
+            do {
+                try judge.accept(reservation, for: request, from: queue, now: start)
+                return nil
+            } catch {
+                return error.invariant
+            }
+        }
+        #expect(verdict { _ in } == nil)
+        #expect(verdict { $0.messages.removeLast() } == nil)
+        #expect(verdict { $0.messages.removeFirst() } == .priority)
+        #expect(verdict { $0.messages.swapAt(1, 2) } == .order)
+        #expect(verdict { $0.messages[2] = $0.messages[1] } == .i4)
+        #expect(verdict { $0.messages[0].body = [1] } == .i1)
+        #expect(verdict { $0.deadline = start } == .i4)
+    }
+
+    @Test func `a paused queue wakes nobody until it is resumed`() async throws {
+        let clock = VirtualClock()
+        let broker = MemoryBroker(time: clock)
+        try await broker.pause(queue)
+        _ = try await broker.enqueue([message()], to: queue)
+        async let waited: Void = broker.wait(for: nil, in: queue, upTo: .seconds(60))
+        while clock.pendingTimers < 1 { await Task.yield() }
+        try await broker.resume(queue)
+        await waited
+        #expect(clock.now() == VirtualClock().now())
+    }
+
     @Test func `bytes and free slots bound what is handed out`() {
         var ledger = Ledger()
         _ = ledger.enqueue((0..<4).map { _ in message(size: 1000) }, to: queue, now: start)
@@ -114,7 +186,8 @@ import Testing
     @Test func `pages list everything once, in order`() {
         var ledger = Ledger()
         let sent = (0..<25).map { number in
-            message(number % 2 == 0 ? "a" : "b", due: number < 10 ? .after(.seconds(25 - number)) : .now)
+            message(
+                number % 2 == 0 ? "a" : "b", due: number < 10 ? .after(.seconds(25 - number)) : .now)
         }
         _ = ledger.enqueue(sent, to: queue, now: start)
         for (state, count) in [(MessageState.ready, 15), (.scheduled, 10)] {

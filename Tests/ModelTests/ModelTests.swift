@@ -69,7 +69,8 @@ import Testing
             met.merge(course.met, uniquingKeysWith: +)
         }
         for corner in Self.corners { #expect(met[corner, default: 0] > 0, "\(corner)") }
-        print("model: " + met.sorted { $0.key < $1.key }.map { "\($0) \($1)" }.joined(separator: ", "))
+        let list = met.sorted { $0.key < $1.key }.map { "\($0) \($1)" }
+        print("model: " + list.joined(separator: ", "))
     }
 
     @Test func `a sequence says the same when it is replayed`() async throws {

@@ -77,6 +77,10 @@ extension Book {
             looked += 1
             if looked > limit { break }
             let kept = slots[Int(slot)]
+            let isLive = !kept.state.hasEnded && kept.state != .dead
+            if let key = uniqueNames[slot], isLive, uniqueOwners[key] != id {
+                complaints.append("\(id) is live, but its unique key is another's or free.")
+            }
             let heap: TimeHeap?
             switch kept.state {
             case .scheduled: heap = due
@@ -88,6 +92,12 @@ extension Book {
             let position = Int(positions[Int(slot)])
             if position < 0 || position >= heap.count || heap.nodes[position].slot != slot {
                 complaints.append("\(id) is \(kept.state.rawValue), but its index has no row of it.")
+            }
+        }
+        for (_, owner) in uniqueOwners.prefix(limit) {
+            let state = live(owner).map { slots[Int($0)].state }
+            if state.map({ $0.hasEnded || $0 == .dead }) ?? true {
+                complaints.append("\(owner) holds a unique key and is not live.")
             }
         }
         return complaints

@@ -22,7 +22,7 @@ package struct Ledger: Sendable {
         return books.count - 1
     }
 
-    /// Nothing that makes a queue dead weight for one call: promote, reclaim, prune (I10).
+    /// The most that one promote, reclaim or prune moves (I10).
     static let upkeepLimit = 64
     /// Cancelled messages that one reserve drops out of the lines.
     static let ghostLimit = 1024

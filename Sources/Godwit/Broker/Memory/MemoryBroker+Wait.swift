@@ -78,9 +78,10 @@ extension MemoryBroker {
     private func promoteForWaiters(_ queue: QueueName) {
         state.withLock { state in
             let now = time.now()
-            // A timer that was called off too late finds a younger alarm, which is left alone.
-            guard let alarm = state.alarms[queue], alarm.due <= now, !state.isShutDown else { return }
-            state.alarms[queue] = nil
+            guard !state.isShutDown, state.waiters[queue] != nil else { return }
+            // Why: a timer may fire a moment early, or after it was called off; either way the alarm
+            // is set anew below, for what is due next.
+            state.alarms.removeValue(forKey: queue)?.timer.cancel()
             _ = state.ledger.promote(in: queue, now: now)
             wake(queue, &state, now)
         }

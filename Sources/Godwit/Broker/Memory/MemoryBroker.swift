@@ -30,7 +30,6 @@ public final class MemoryBroker: Broker {
     }
 
     public var isShutDown: Bool { state.withLock { $0.isShutDown } }
-
     public var `operator`: any Operator { self }
     public var inspector: any Inspector { self }
     public var eventLog: any EventLog { self }
