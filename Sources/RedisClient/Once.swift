@@ -21,7 +21,8 @@ final class Once<Value: Sendable>: Sendable {
     @discardableResult
     func resume(_ outcome: Outcome) -> Bool {
         // Why unsafe continuations: this lock is the proof that each is resumed exactly once.
-        let (first, waiting) = state.withLock { state -> (Bool, UnsafeContinuation<Outcome, Never>?) in
+        let (first, waiting) = state.withLock {
+            state -> (Bool, UnsafeContinuation<Outcome, Never>?) in
             switch state {
             case .open:
                 state = .early(outcome)

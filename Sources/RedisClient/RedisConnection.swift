@@ -134,7 +134,8 @@ public final class RedisConnection: Sendable {
 
     private var cancelled: RedisError {
         RedisError(
-            .unknown, "cancelled while waiting; the command may or may not have run", server: server)
+            .unknown, "cancelled while waiting; the command may or may not have run", server: server
+        )
     }
 
     private static func isNoScript(_ text: ArraySlice<UInt8>) -> Bool {
