@@ -149,8 +149,7 @@ let package = Package(
                 "RedisClient", "TestRedis",
                 .product(name: "NIOCore", package: "swift-nio", condition: redis),
                 .product(name: "NIOPosix", package: "swift-nio", condition: redis),
-                .product(name: "NIOEmbedded", package: "swift-nio", condition: redis),
-                .product(name: "NIOSSL", package: "swift-nio-ssl", condition: redis),
+                .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),
     ]

@@ -131,7 +131,8 @@ public final class RedisConnection: Sendable {
 
     private var cancelled: RedisError {
         RedisError(
-            .unknown, "cancelled while waiting; the command may or may not have run", server: server)
+            .unknown, "cancelled while waiting; the command may or may not have run", server: server
+        )
     }
 
     /// The scripts that the server did not know, as EVAL, and their places.
