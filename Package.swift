@@ -120,7 +120,17 @@ let package = Package(
         .target(name: "TestRedis", path: "Tests/TestRedis", swiftSettings: settings),
         .testTarget(
             name: "BrokerContractTests",
-            dependencies: ["Godwit", "GodwitSQLite", "GodwitTesting", "TestRedis"],
+            dependencies: ["Godwit", "GodwitRedis", "GodwitSQLite", "GodwitTesting", "TestRedis"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "GodwitRedisTests",
+            dependencies: [
+                "Godwit", "GodwitRedis", "GodwitTesting", "RedisClient", "TestRedis",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio", condition: redis),
+                .product(name: "NIOPosix", package: "swift-nio", condition: redis),
+            ],
+            exclude: ["scripts"],
             swiftSettings: settings),
         .testTarget(
             name: "GodwitSQLiteTests",
@@ -130,7 +140,8 @@ let package = Package(
             ],
             swiftSettings: settings),
         .testTarget(
-            name: "ModelTests", dependencies: ["Godwit", "GodwitSQLite", "GodwitTesting"],
+            name: "ModelTests",
+            dependencies: ["Godwit", "GodwitRedis", "GodwitSQLite", "GodwitTesting", "TestRedis"],
             swiftSettings: settings),
         .testTarget(
             name: "RedisClientTests",
@@ -138,8 +149,7 @@ let package = Package(
                 "RedisClient", "TestRedis",
                 .product(name: "NIOCore", package: "swift-nio", condition: redis),
                 .product(name: "NIOPosix", package: "swift-nio", condition: redis),
-                .product(name: "NIOEmbedded", package: "swift-nio", condition: redis),
-                .product(name: "NIOSSL", package: "swift-nio-ssl", condition: redis),
+                .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),
     ]

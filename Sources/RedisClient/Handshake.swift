@@ -73,7 +73,8 @@ struct Handshake: Sendable {
             vital.append("script \(script.name)")
         }
         guard !commands.isEmpty else { return promise.succeed(connection) }
-        connection.submit(commands, timeout: target.configuration.connectTimeout) { [vital] result in
+        connection.submit(commands, timeout: target.configuration.connectTimeout) {
+            [vital] result in
             switch result {
             case .failure(let error): promise.fail(lost(error))
             case .success(let replies):

@@ -20,6 +20,7 @@ public enum RESPError: Error, Sendable, Equatable {
 }
 
 extension RESPError: CustomStringConvertible {
+    /// What is wrong with the bytes.
     public var description: String {
         switch self {
         case .unknownType(let byte): "a reply begins with byte \(byte), which names no RESP type"

@@ -48,7 +48,8 @@ public struct RESPParser: Sendable {
     private(set) var base = 0  // the reply being read begins here
     private var position = 0  // read so far
     private var scanned = 0  // no CR between position and here
-    private var string: (kind: Kind, length: Int)?  // its header is read, its bytes are not all here
+    /// Its header is read, its bytes are not all here.
+    private var string: (kind: Kind, length: Int)?
     private(set) var nodes: [Node] = []
     private var stack: [Frame] = []
     private var values = 0

@@ -87,6 +87,7 @@ public struct RedisError: Error, Sendable, Equatable {
 }
 
 extension RedisError: CustomStringConvertible {
+    /// What happened, where, and what to do next.
     public var description: String {
         let place = server.isEmpty ? "" : " (Redis at \(server))"
         return advice.map { "\(text)\(place). \($0)" } ?? "\(text)\(place)"

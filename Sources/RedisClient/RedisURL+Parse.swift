@@ -96,7 +96,9 @@ extension RedisURL {
             throw .url("it names no host")
         }
         guard let port else { return (host, 6379) }
-        guard let number = UInt16(port), number > 0 else { throw .url("the port is not 1 to 65535") }
+        guard let number = UInt16(port), number > 0 else {
+            throw .url("the port is not 1 to 65535")
+        }
         return (host, Int(number))
     }
 
@@ -116,7 +118,8 @@ extension RedisURL {
                 bytes.append(byte)
                 continue
             }
-            guard let high = rest.popFirst().flatMap(digit), let low = rest.popFirst().flatMap(digit)
+            guard let high = rest.popFirst().flatMap(digit),
+                let low = rest.popFirst().flatMap(digit)
             else { throw .url("a '%' in the \(part) is not followed by two hexadecimal digits") }
             bytes.append(high << 4 | low)
         }

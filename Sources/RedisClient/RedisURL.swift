@@ -11,8 +11,11 @@
 public struct RedisURL: Sendable, Hashable {
     /// How to reach the server.
     public enum Address: Sendable, Hashable {
+        /// Plain TCP.
         case tcp(host: String, port: Int)
+        /// TLS over TCP; the certificate must name the host.
         case tls(host: String, port: Int)
+        /// A Unix socket.
         case unix(path: String)
     }
 
@@ -49,6 +52,7 @@ extension RedisURL: CustomStringConvertible, CustomDebugStringConvertible {
         }
     }
 
+    /// The same.
     public var debugDescription: String { description }
 
     /// Host and port, or path: how errors name the server.

@@ -10,7 +10,10 @@ public struct Secret: Sendable, Hashable {
 }
 
 extension Secret: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    /// Hides the text.
     public var description: String { "<redacted>" }
+    /// Hides the text.
     public var debugDescription: String { "<redacted>" }
+    /// Hides the text from `dump`.
     public var customMirror: Mirror { Mirror(self, children: EmptyCollection<Mirror.Child>()) }
 }

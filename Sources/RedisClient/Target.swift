@@ -31,7 +31,8 @@ struct Target: Sendable {
             tls = try NIOSSLContext(configuration: settings)
         } catch {
             throw RedisError(
-                .invalid, "TLS cannot be set up, is '\(url.authorityFile ?? "")' a PEM file? \(error)",
+                .invalid,
+                "TLS cannot be set up, is '\(url.authorityFile ?? "")' a PEM file? \(error)",
                 server: url.server)
         }
     }
@@ -72,8 +73,10 @@ struct Target: Sendable {
                     channel: channel, outbox: outbox,
                     handler: NIOLoopBound(handler, eventLoop: loop), server: url.server,
                     timeout: TimeAmount(configuration.timeout))
-                Handshake(target: self, connection: connection, scripts: scripts ? self.scripts : [])
-                    .run(within: limit, promise)
+                Handshake(
+                    target: self, connection: connection, scripts: scripts ? self.scripts : []
+                )
+                .run(within: limit, promise)
             } catch {
                 promise.fail(unavailable("\(error)"))
             }
@@ -102,16 +105,16 @@ struct Target: Sendable {
         let bootstrap = bootstrap.channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelOption(.socketOption(.so_keepalive), value: 1)
         #if os(Linux)
-            let tcp = NIOBSDSocket.OptionLevel.tcp
-            // TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT of tcp(7).
-            return [(4, 60), (5, 15), (6, 4)].reduce(bootstrap) { bootstrap, option in
-                bootstrap.channelOption(
-                    ChannelOptions.Types.SocketOption(
-                        level: tcp, name: NIOBSDSocket.Option(rawValue: CInt(option.0))),
-                    value: option.1)
-            }
+        let tcp = NIOBSDSocket.OptionLevel.tcp
+        // TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT of tcp(7).
+        return [(4, 60), (5, 15), (6, 4)].reduce(bootstrap) { bootstrap, option in
+            bootstrap.channelOption(
+                ChannelOptions.Types.SocketOption(
+                    level: tcp, name: NIOBSDSocket.Option(rawValue: CInt(option.0))),
+                value: option.1)
+        }
         #else
-            return bootstrap
+        return bootstrap
         #endif
     }
 }

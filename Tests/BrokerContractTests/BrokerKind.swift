@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
 import Godwit
+import GodwitRedis
 import GodwitSQLite
 import GodwitTesting
+import TestRedis
 import Testing
 
 /// Every store that must keep the contract. Each test runs once per case, all at the same time.
 enum BrokerKind: String, CaseIterable, Sendable, CustomTestStringConvertible {
     case memory
     case sqlite
-    // To add a store: a case here and its branch in `withBroker`; nothing else changes. For Redis:
-    // `case redis`, and `RedisBroker(SharedRedis.freshURL(), time: clock, limits: …)`.
+    case redis
+    // To add a store: a case here and its branch in `withBroker`; nothing else changes.
 
     var testDescription: String { rawValue }
 }
@@ -38,6 +40,8 @@ func withBroker(
         options.limits = limits
         broker = try await SQLiteBroker(
             path: directory.appendingPathComponent("jobs.db").path, time: clock, options: options)
+    case .redis:
+        broker = try await RedisBroker(SharedRedis.freshURL(), time: clock, limits: limits)
     }
     defer { cleanUp() }
     do {

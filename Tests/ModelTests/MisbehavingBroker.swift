@@ -211,6 +211,8 @@ final class MisbehavingBroker: Broker {
         await broker.wait(for: kinds, in: queue, upTo: timeout)
     }
 
+    var isShutDown: Bool { broker.isShutDown }
+
     func shutdown() async { await broker.shutdown() }
 }
 

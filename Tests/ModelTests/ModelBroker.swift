@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
 import Godwit
+import GodwitRedis
 import GodwitSQLite
 import GodwitTesting
+import TestRedis
 import Testing
 
 /// A broker that the model tests may be run on.
@@ -29,6 +31,10 @@ struct ModelBroker: Sendable, CustomTestStringConvertible {
             path: directory.appendingPathComponent("jobs.db").path, time: clock)
     }
 
+    static let redis = ModelBroker(name: "redis") { clock in
+        try await RedisBroker(SharedRedis.freshURL(), time: clock)
+    }
+
     /// Every broker joins this list.
-    static let all: [ModelBroker] = [.memory, .sqlite]
+    static let all: [ModelBroker] = [.memory, .sqlite, .redis]
 }

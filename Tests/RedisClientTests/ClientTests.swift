@@ -7,7 +7,10 @@ import Testing
 @Suite struct `Client` {
     @Test func `speaks RESP3 and names itself, over socket and TCP`() async throws {
         try await withServer { server in
-            for url in [server.url, "redis://127.0.0.1:\(server.port)", "redis://localhost:\(server.port)/2"] {
+            for url in [
+                server.url, "redis://127.0.0.1:\(server.port)",
+                "redis://localhost:\(server.port)/2",
+            ] {
                 try await withClient(url) { client in
                     var set = RedisCommand("HSET")
                     set.append(contentsOf: ["h", "a"])
@@ -16,7 +19,9 @@ import Testing
                     let map = try await client.send(RedisCommand(["HGETALL", "h"]))
                     #expect(map == .map([.bulk(bytes("a")), .bulk(bytes("-12"))]))
                     #expect(map["a"]?.int == -12)
-                    #expect(try await client.send(RedisCommand(["CLIENT", "GETNAME"])).string == "godwit")
+                    #expect(
+                        try await client.send(RedisCommand(["CLIENT", "GETNAME"])).string
+                            == "godwit")
                     let info = try await client.send(RedisCommand(["CLIENT", "INFO"])).string
                     #expect(info?.contains(url.hasSuffix("/2") ? " db=2 " : " db=0 ") == true)
                 }
@@ -57,7 +62,9 @@ import Testing
                 let wrong = #expect(throws: RedisError.self) { try replies[1].get() }
                 #expect(wrong?.kind == .server && wrong?.text.hasPrefix("WRONGTYPE") == true)
                 #expect(throws: RedisError.self) { try replies[2].get() }
-                let error = await failure { _ = try await client.send(RedisCommand(["LPUSH", "k", "x"])) }
+                let error = await failure {
+                    _ = try await client.send(RedisCommand(["LPUSH", "k", "x"]))
+                }
                 #expect(error?.kind == .server && error?.server == server.socketPath)
                 #expect(try await client.send(pipeline: []) == [])
             }
@@ -83,19 +90,28 @@ import Testing
         let three = RedisScript(name: "three", source: "return {KEYS[1], ARGV[1], false, 3}")
         try await withServer { server in
             try await withClient(server.url, scripts: [add, three]) { client in
-                let exists = try await client.send(RedisCommand(["SCRIPT", "EXISTS", add.sha, three.sha]))
+                let exists = try await client.send(
+                    RedisCommand(["SCRIPT", "EXISTS", add.sha, three.sha]))
                 #expect(exists == .array([.integer(1), .integer(1)]))
-                #expect(try await client.evalsha(add, keys: ["n"], arguments: [Array("5".utf8)]).int == 5)
+                #expect(
+                    try await client.evalsha(add, keys: ["n"], arguments: [Array("5".utf8)]).int
+                        == 5)
                 _ = try await client.send(RedisCommand(["SCRIPT", "FLUSH"]))
-                #expect(try await client.evalsha(add, keys: ["n"], arguments: [Array("5".utf8)]).int == 10)
+                #expect(
+                    try await client.evalsha(add, keys: ["n"], arguments: [Array("5".utf8)]).int
+                        == 10)
                 _ = try await client.send(RedisCommand(["SCRIPT", "FLUSH"]))
                 var first = RedisCommand(three, keys: 1)
                 first.append(contentsOf: ["k", "a"])
                 var second = RedisCommand(add, keys: 1)
                 second.append("n")
                 second.append(1)
-                let replies = try await client.send(pipeline: [first, RedisCommand("PING"), second, second])
-                #expect(replies[0] == .array([.bulk(bytes("k")), .bulk(bytes("a")), .null, .integer(3)]))
+                let replies = try await client.send(pipeline: [
+                    first, RedisCommand("PING"), second, second,
+                ])
+                #expect(
+                    replies[0]
+                        == .array([.bulk(bytes("k")), .bulk(bytes("a")), .null, .integer(3)]))
                 #expect(replies[1].string == "PONG")
                 #expect(replies[2].int == 11 && replies[3].int == 12)
             }
@@ -141,12 +157,15 @@ import Testing
         }
     }
 
-    @Test func `a connection the server closed is replaced without the caller noticing`() async throws {
+    @Test func `a connection the server closed is replaced without the caller noticing`()
+        async throws
+    {
         try await withServer { server in
             try await withClient(server.url) { client in
                 let first = try await client.send(RedisCommand(["CLIENT", "ID"])).int
                 try await withClient(server.url) { other in
-                    _ = try await other.send(RedisCommand(["CLIENT", "KILL", "ID", "\(first ?? 0)"]))
+                    _ = try await other.send(
+                        RedisCommand(["CLIENT", "KILL", "ID", "\(first ?? 0)"]))
                 }
                 var second: Int?
                 for _ in 0..<3 where second == nil {
@@ -162,7 +181,9 @@ import Testing
             try await withClient(server.url) { client in
                 let first = try await client.send(RedisCommand(["CLIENT", "ID"])).int
                 _ = try await client.send(RedisCommand(["REPLICAOF", "127.0.0.1", "1"]))
-                let error = await failure { _ = try await client.send(RedisCommand(["SET", "a", "b"])) }
+                let error = await failure {
+                    _ = try await client.send(RedisCommand(["SET", "a", "b"]))
+                }
                 #expect(error?.kind == .readOnly)
                 let second = try await client.send(RedisCommand(["CLIENT", "ID"])).int
                 #expect(second != nil && second != first)
@@ -173,30 +194,39 @@ import Testing
     @Test func `the server's refusals arrive by their kind`() async throws {
         try await withServer(["--min-replicas-to-write", "1"]) { server in
             try await withClient(server.url) { client in
-                let few = await failure { _ = try await client.send(RedisCommand(["SET", "a", "b"])) }
+                let few = await failure {
+                    _ = try await client.send(RedisCommand(["SET", "a", "b"]))
+                }
                 #expect(few?.kind == .noReplicas)
             }
         }
         try await withServer(["--maxmemory", "1", "--maxmemory-policy", "noeviction"]) { server in
             try await withClient(server.url) { client in
-                let full = await failure { _ = try await client.send(RedisCommand(["SET", "a", "b"])) }
+                let full = await failure {
+                    _ = try await client.send(RedisCommand(["SET", "a", "b"]))
+                }
                 #expect(full?.kind == .outOfMemory)
             }
         }
     }
 
-    @Test func `shutdown closes everything, tells those who wait, and may be repeated`() async throws {
+    @Test func `shutdown closes everything, tells those who wait, and may be repeated`()
+        async throws
+    {
         try await withServer { server in
             let client = try RedisClient(RedisURL(server.url))
             _ = try await client.send(RedisCommand("PING"))
             let ended = try await withThrowingTaskGroup(of: RedisError?.self) { group in
                 group.addTask {
                     let pop = RedisCommand(["BZPOPMIN", "none", "0"])
-                    return await failure { _ = try await client.sendBlocking(pop, blocks: .seconds(60)) }
+                    return await failure {
+                        _ = try await client.sendBlocking(pop, blocks: .seconds(60))
+                    }
                 }
                 try await withClient(server.url) { other in
                     let info = RedisCommand(["INFO", "clients"])
-                    while try await other.send(info).string?.contains("blocked_clients:1") != true {}
+                    while try await other.send(info).string?.contains("blocked_clients:1") != true {
+                    }
                 }
                 await client.shutdown()
                 return try await group.next() ?? nil
@@ -209,12 +239,15 @@ import Testing
                         switch call {
                         case 0: _ = try await client.send(RedisCommand("PING"))
                         case 1: _ = try await client.dedicated()
-                        default: _ = try await client.sendBlocking(RedisCommand("PING"), blocks: .zero)
+                        default:
+                            _ = try await client.sendBlocking(RedisCommand("PING"), blocks: .zero)
                         }
                     }
                     #expect(error?.kind == .closed)
                 }
-                while try await other.send(RedisCommand(["CLIENT", "LIST"])).string?.split(separator: "\n").count != 1 {}
+                while try await other.send(RedisCommand(["CLIENT", "LIST"])).string?.split(
+                    separator: "\n"
+                ).count != 1 {}
             }
         }
     }

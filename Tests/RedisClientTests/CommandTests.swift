@@ -7,7 +7,10 @@ import Testing
     @Test(arguments: [
         ("", "da39a3ee5e6b4b0d3255bfef95601890afd80709"),
         ("abc", "a9993e364706816aba3e25717850c26c9cd0d89d"),
-        ("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", "84983e441c3bd26ebaae4aa1f95129e5e54670f1"),
+        (
+            "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+            "84983e441c3bd26ebaae4aa1f95129e5e54670f1"
+        ),
     ])
     func `are SHA-1`(_ source: String, _ digest: String) {
         #expect(RedisScript(name: "x", source: source).sha == digest)
@@ -23,7 +26,8 @@ import Testing
 
 @Suite struct `Errors` {
     @Test(arguments: [
-        ("LOADING Redis is loading", RedisError.Kind.loading), ("READONLY You can't write", .readOnly),
+        ("LOADING Redis is loading", RedisError.Kind.loading),
+        ("READONLY You can't write", .readOnly),
         ("MISCONF Redis is configured", .misconfigured), ("OOM command not allowed", .outOfMemory),
         ("NOREPLICAS Not enough", .noReplicas), ("BUSY Redis is busy", .busy),
         ("TRYAGAIN Multiple keys", .tryAgain), ("NOAUTH Authentication", .noAuth),
@@ -31,7 +35,9 @@ import Testing
         ("MOVED 1 h:1", .moved), ("UNBLOCKED client", .unblocked), ("NOSCRIPT No", .noScript),
         ("ERR unknown", .server), ("WRONGTYPE x", .server), ("", .server), ("BUSYGROUP x", .server),
     ])
-    func `are sorted by their first word and keep the server's text`(_ text: String, _ kind: RedisError.Kind) {
+    func `are sorted by their first word and keep the server's text`(
+        _ text: String, _ kind: RedisError.Kind
+    ) {
         let error = RedisError(reply: bytes(text), server: "here:1")
         #expect(error.kind == kind)
         #expect(error.text == text)

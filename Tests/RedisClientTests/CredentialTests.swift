@@ -23,7 +23,8 @@ import Testing
         }
     }
 
-    @Test func `an ACL user has its own rights, and scripts work without SCRIPT LOAD`() async throws {
+    @Test func `an ACL user has its own rights, and scripts work without SCRIPT LOAD`() async throws
+    {
         let script = RedisScript(name: "s", source: "return redis.call('GET', KEYS[1])")
         try await withServer([
             "--user", "worker", "on", ">pw", "~k:*", "+get", "+set", "+eval", "+evalsha", "+ping",
@@ -31,9 +32,13 @@ import Testing
             let url = "redis+unix://worker:pw@\(server.socketPath)"
             try await withClient(url, scripts: [script]) { client in
                 _ = try await client.send(RedisCommand(["SET", "k:1", "v"]))
-                let other = await failure { _ = try await client.send(RedisCommand(["SET", "x", "v"])) }
+                let other = await failure {
+                    _ = try await client.send(RedisCommand(["SET", "x", "v"]))
+                }
                 #expect(other?.kind == .noPermission)
-                let forbidden = await failure { _ = try await client.send(RedisCommand(["FLUSHALL"])) }
+                let forbidden = await failure {
+                    _ = try await client.send(RedisCommand(["FLUSHALL"]))
+                }
                 #expect(forbidden?.kind == .noPermission)
                 #expect(try await client.evalsha(script, keys: ["k:1"]).string == "v")
             }
@@ -51,26 +56,38 @@ import Testing
 
 @Suite struct `TLS` {
     @Test func `the right name is accepted, a wrong name or stranger refused`() async throws {
-        let folder = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
+            UUID().uuidString)
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
-        let (good, wrong) = (folder.appendingPathComponent("good").path, folder.appendingPathComponent("wrong").path)
+        let (good, wrong) = (
+            folder.appendingPathComponent("good").path, folder.appendingPathComponent("wrong").path
+        )
         try certificate(good, "DNS:localhost,IP:127.0.0.1")
         try certificate(wrong, "DNS:other.example")
-        for (name, trusted, isGood) in [(good, good, true), (wrong, wrong, false), (good, wrong, false)] {
+        for (name, trusted, isGood) in [
+            (good, good, true), (wrong, wrong, false), (good, wrong, false),
+        ] {
             let port = try RedisServer.freePort()
             let arguments = [
-                "--tls-port", "\(port)", "--tls-cert-file", "\(name).crt", "--tls-key-file", "\(name).key",
-                "--tls-ca-cert-file", "\(name).crt", "--tls-auth-clients", "no", "--requirepass", "pw",
+                "--tls-port", "\(port)", "--tls-cert-file", "\(name).crt", "--tls-key-file",
+                "\(name).key",
+                "--tls-ca-cert-file", "\(name).crt", "--tls-auth-clients", "no", "--requirepass",
+                "pw",
             ]
             try await withServer(arguments) { server in
                 for host in ["localhost", "127.0.0.1"] {
-                    try await withClient("rediss://:pw@\(host):\(port)?ca-file=\(trusted).crt") { client in
+                    try await withClient("rediss://:pw@\(host):\(port)?ca-file=\(trusted).crt") {
+                        client in
                         let error = await failure {
                             let pong = try await client.send(RedisCommand("PING"))
                             #expect(pong.string == "PONG")
                         }
-                        if isGood { #expect(error == nil) } else { #expect(error?.kind == .unavailable, "\(host)") }
+                        if isGood {
+                            #expect(error == nil)
+                        } else {
+                            #expect(error?.kind == .unavailable, "\(host)")
+                        }
                     }
                 }
             }

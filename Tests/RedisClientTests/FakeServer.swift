@@ -77,7 +77,9 @@ final class FakeServer: Sendable {
                     }
                     if answer.closes { context.value.close(promise: nil) }
                 }
-                if answer.after == .zero { act() } else {
+                if answer.after == .zero {
+                    act()
+                } else {
                     context.eventLoop.scheduleTask(in: answer.after, act)
                 }
             }

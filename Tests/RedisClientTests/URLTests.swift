@@ -25,7 +25,8 @@ import Testing
 
     @Test(arguments: [
         "", "localhost", "http://h", "redis://", "redis:///1", "redis://h:0", "redis://h:65536",
-        "redis://h:x", "redis://h/x", "redis://h/-1", "redis://::1", "redis://[::1", "redis://[::1]x",
+        "redis://h:x", "redis://h/x", "redis://h/-1", "redis://::1", "redis://[::1",
+        "redis://[::1]x",
         "redis://h/%zz", "redis://h?a=%2", "redis+unix://h/x", "redis+unix:///", "redis+unix://x",
         "redis://h#f", "redis://h?password=x", "redis://a b", "redis://h?db=x", "redis://%00",
     ])
@@ -38,7 +39,10 @@ import Testing
         let url = try RedisURL("redis://me:hunter2@h:1/0?ns=a")
         var dumped = ""
         dump(url, to: &dumped)
-        for text in ["\(url)", url.debugDescription, "\(String(describing: url.password))", dumped, "\(Secret("hunter2"))"] {
+        for text in [
+            "\(url)", url.debugDescription, "\(String(describing: url.password))", dumped,
+            "\(Secret("hunter2"))",
+        ] {
             #expect(!text.contains("hunter2"))
         }
         let broken = #expect(throws: RedisError.self) { try RedisURL("redis://me:hunter2@h:x") }
@@ -53,7 +57,8 @@ import Testing
             ["GODWIT_REDIS_PASSWORD": "from environment", "GODWIT_REDIS_USER": "worker"][name]
         }
         let query = "?password-file=\(file.path)"
-        let first = try RedisURL("redis://:inline@localhost/\(query)").resolved(environment: environment)
+        let first = try RedisURL("redis://:inline@localhost/\(query)").resolved(
+            environment: environment)
         #expect(first.password == Secret("inline") && first.user == nil)
         let second = try RedisURL("redis://localhost/\(query)").resolved(environment: environment)
         #expect(second.password == Secret("from file") && second.user == nil)
@@ -65,17 +70,24 @@ import Testing
             try RedisURL("redis://localhost?password-file=/nowhere/at/all").resolved { _ in nil }
         }
         #expect(missing?.kind == .invalid && missing?.text.contains("/nowhere/at/all") == true)
-        #expect(throws: RedisError.self) { try RedisURL("redis://u@localhost").resolved { _ in nil } }
+        #expect(throws: RedisError.self) {
+            try RedisURL("redis://u@localhost").resolved { _ in nil }
+        }
     }
 
     @Test func `a password never leaves the machine in plain text`() throws {
-        for host in ["example.com", "10.0.0.1", "127.0.0.1.example.com", "127.0.0", "localhost.example.com", "[fe80::1]"] {
+        for host in [
+            "example.com", "10.0.0.1", "127.0.0.1.example.com", "127.0.0", "localhost.example.com",
+            "[fe80::1]",
+        ] {
             let error = #expect(throws: RedisError.self, "\(host)") {
                 try RedisURL("redis://:p@\(host)").resolved { _ in nil }
             }
             #expect(error?.kind == .invalid && error?.text.contains("rediss://") == true)
             #expect(throws: RedisError.self) {
-                try RedisURL("redis://\(host)").resolved { $0 == "GODWIT_REDIS_PASSWORD" ? "p" : nil }
+                try RedisURL("redis://\(host)").resolved {
+                    $0 == "GODWIT_REDIS_PASSWORD" ? "p" : nil
+                }
             }
             #expect(try RedisURL("rediss://:p@\(host)").resolved { _ in nil }.password != nil)
         }

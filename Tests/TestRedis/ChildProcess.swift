@@ -24,14 +24,15 @@ final class ChildProcess: Sendable {
         var stdin: [Int32] = [0, 0]
         var stdout: [Int32] = [0, 0]
         guard Self.pipe(&stdin), Self.pipe(&stdout) else {
-            throw RedisServer.StartError(description: "no pipe: \(String(cString: strerror(errno)))")
+            throw RedisServer.StartError(
+                description: "no pipe: \(String(cString: strerror(errno)))")
         }
         #if os(Linux)
-            var actions = posix_spawn_file_actions_t()
-            var attributes = posix_spawnattr_t()
+        var actions = posix_spawn_file_actions_t()
+        var attributes = posix_spawnattr_t()
         #else
-            var actions: posix_spawn_file_actions_t?
-            var attributes: posix_spawnattr_t?
+        var actions: posix_spawn_file_actions_t?
+        var attributes: posix_spawnattr_t?
         #endif
         posix_spawn_file_actions_init(&actions)
         posix_spawn_file_actions_adddup2(&actions, stdin[0], 0)

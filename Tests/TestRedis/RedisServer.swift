@@ -9,6 +9,7 @@ import Synchronization
 public final class RedisServer: Sendable {
     /// Why a server could not be started.
     public struct StartError: Error, CustomStringConvertible {
+        /// What went wrong, with what the server said.
         public let description: String
     }
 
@@ -113,7 +114,8 @@ public final class RedisServer: Sendable {
                     if said.contains("ready to accept connections at") { tell(.success(())) }
                 }
                 let watcher = try ChildProcess(
-                    "/bin/sh", ["-c", "read _; kill -9 \(server.pid)"]) { _ in }
+                    "/bin/sh", ["-c", "read _; kill -9 \(server.pid)"]
+                ) { _ in }
                 running.withLock { $0 = Running(server: server, watcher: watcher) }
             } catch {
                 tell(.failure(error))
@@ -143,9 +145,9 @@ public final class RedisServer: Sendable {
     /// A TCP port that nobody has at this moment.
     public static func freePort() throws -> Int {
         #if os(Linux)
-            let stream = Int32(SOCK_STREAM.rawValue)
+        let stream = Int32(SOCK_STREAM.rawValue)
         #else
-            let stream = SOCK_STREAM
+        let stream = SOCK_STREAM
         #endif
         let descriptor = socket(AF_INET, stream, 0)
         defer { close(descriptor) }

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
 import Synchronization
-import TestRedis
 
 /// One redis-server for the whole test process, and a namespace of its own for each test.
 ///
 /// The first test that asks starts it. It ends with the process, however that ends.
-enum SharedRedis {
+public enum SharedRedis {
     // Why a task and not a lock: all tests begin at once, and all of them wait for the one start.
     private static let server = Task {
-        let server = try await RedisServer.start()
+        let server = try await RedisServer.start(
+            // A log on disk that nobody waits for: without one each broker warns.
+            arguments: ["--appendonly", "yes", "--appendfsync", "no"])
         directory.withLock { $0 = server.directory }
         atexit { SharedRedis.removeFiles() }
         return server
@@ -18,9 +19,9 @@ enum SharedRedis {
     private static let lastNamespace = Atomic(0)
 
     /// Where a fresh broker finds a namespace that nobody else uses.
-    static func freshURL() async throws -> String {
+    public static func freshURL() async throws -> String {
         let number = lastNamespace.add(1, ordering: .relaxed).newValue
-        return "\(try await server.value.url)?ns=contract-\(number)"
+        return "\(try await server.value.url)?ns=test-\(number)"
     }
 
     private static func removeFiles() {

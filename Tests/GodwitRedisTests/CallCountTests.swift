@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+import Godwit
+import GodwitRedis
+import RedisClient
+import Synchronization
+import TestRedis
+import Testing
+
+private struct Tick: Job {
+    static let name = "tick"
+    let number: Int
+}
+
+/// Every word is one call of the server for a whole batch; here it is counted and timed there.
+@Suite(.serialized, .timeLimit(.minutes(3))) struct `Calls of the server` {
+    @Test func `ten thousand jobs take at most 250 calls, single enqueues included`() async throws {
+        try await withRedisBroker { broker, _, client in
+            let jobs = 10_000
+            let queue = Queue("ticks", on: broker)
+            _ = try await client.send(RedisCommand(["CONFIG", "RESETSTAT"]))
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for producer in 0..<500 {
+                    group.addTask {
+                        for number in 0..<jobs / 500 {
+                            try await queue.enqueue(Tick(number: producer * 1000 + number))
+                        }
+                    }
+                }
+                try await group.waitForAll()
+            }
+            let produced = try await evalsha(client)
+            let ran = Mutex(0)
+            let worker = Worker(queue, concurrency: 256) { jobs in
+                jobs.handle(Tick.self) { _, _ in ran.withLock { $0 += 1 } }
+            }
+            try await worker.run(until: .drained)
+            #expect(ran.withLock { $0 } == jobs)
+            let all = try await evalsha(client)
+            print("calls per 10,000 jobs: enqueue \(produced.calls), worker \(all.calls - produced.calls)")
+            #expect(all.calls <= 250)
+        }
+    }
+
+    @Test func `a full batch takes about a millisecond of the server`() async throws {
+        try await withRedisBroker { broker, _, client in
+            var times: [String: [Double]] = [:]
+            for _ in 0..<9 {
+                func timed(_ word: String, _ body: () async throws -> Void) async throws {
+                    _ = try await client.send(RedisCommand(["CONFIG", "RESETSTAT"]))
+                    try await body()
+                    let stat = try await evalsha(client)
+                    if stat.calls > 0 { times[word, default: []].append(stat.micros / Double(stat.calls)) }
+                }
+                let size = RedisBroker.defaultBatch
+                try await timed("enqueue") {
+                    _ = try await broker.enqueue((0..<size).map { _ in .sample() }, to: .work)
+                }
+                var leased: [LeasedMessage] = []
+                try await timed("reserve") {
+                    leased = try await broker.reserve(
+                        ReserveRequest(size, kinds: [.mail]), from: .work
+                    ).messages
+                }
+                #expect(leased.count == size)
+                try await timed("ack") {
+                    _ = try await broker.settle(
+                        leased.map { Settlement($0.token, .ack) }, in: .work)
+                }
+            }
+            for (word, values) in times.sorted(by: { $0.key < $1.key }) {
+                let median = values.sorted()[values.count / 2]
+                print("\(word): median \(median) µs for a call of \(RedisBroker.defaultBatch)")
+                #expect(median < 5000)
+            }
+        }
+    }
+
+    private func evalsha(_ client: RedisClient) async throws -> (calls: Int, micros: Double) {
+        let info = try await client.send(RedisCommand(["INFO", "commandstats"])).string ?? ""
+        for line in info.split(whereSeparator: \.isNewline)
+        where line.hasPrefix("cmdstat_evalsha:") {
+            let fields = line.dropFirst("cmdstat_evalsha:".count).split(separator: ",")
+                .map { $0.split(separator: "=") }
+            let calls = fields.first { $0.first == "calls" }?.last.flatMap { Int($0) } ?? 0
+            let micros = fields.first { $0.first == "usec" }?.last.flatMap { Double($0) } ?? 0
+            return (calls, micros)
+        }
+        return (0, 0)
+    }
+}
