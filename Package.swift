@@ -119,6 +119,8 @@ let package = Package(
             swiftSettings: settings),
         .target(name: "TestRedis", path: "Tests/TestRedis", swiftSettings: settings),
         .testTarget(
+            name: "ModelTests", dependencies: ["Godwit", "GodwitTesting"], swiftSettings: settings),
+        .testTarget(
             name: "RedisClientTests",
             dependencies: [
                 "RedisClient", "TestRedis",
