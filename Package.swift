@@ -89,9 +89,10 @@ let package = Package(
         .executableTarget(
             name: "GodwitCLI",
             dependencies: [
-                "Godwit", "GodwitSQLite", "GodwitRedis", "RedisClient",
+                "Godwit", "GodwitSQLite", "GodwitRedis", "MessagePack", "RedisClient",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(
                     name: "ArgumentParser", package: "swift-argument-parser", condition: command),
                 .product(
