@@ -97,13 +97,18 @@ public protocol Broker: Sendable {
     func prune(_ limit: Int, in queue: QueueName) async throws(BrokerError) -> Int
 
     /// Returns when a message of one of the kinds (nil: any) may be ready, or after `timeout`, or
-    /// when the task is cancelled or the broker shut down. May return for nothing; never sleeps past a message that
-    /// became ready during the call.
+    /// when the task is cancelled or the broker shut down.
+    ///
+    /// May return for nothing; never sleeps past a message that could be handed out, whether it was
+    /// there before the call or came during it.
     func wait(for kinds: [Kind]?, in queue: QueueName, upTo timeout: Duration) async
 
     /// Ends the broker's own threads and connections after what was begun has been answered. Later
     /// calls throw `unavailable`. Repeating it is harmless.
     func shutdown() async
+
+    /// True from the first ``shutdown()`` on.
+    var isShutDown: Bool { get }
 
     var `operator`: any Operator { get }
     var inspector: any Inspector { get }

@@ -46,6 +46,16 @@ public enum BrokerError: Error, Sendable, Hashable {
     }
 }
 
+extension BrokerError {
+    /// It may pass by itself: trying again makes sense.
+    package var isPassing: Bool {
+        switch self {
+        case .unavailable, .unknown, .storageFull: true
+        case .misconfigured, .invalid, .corrupt: false
+        }
+    }
+}
+
 extension BrokerError: CustomStringConvertible {
     public var description: String {
         let (state, problem) =

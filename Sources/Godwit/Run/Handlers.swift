@@ -14,9 +14,9 @@ public struct Handlers: Sendable {
     private(set) var byHash: [UInt32: Handler] = [:]
     /// Takes what no other handler takes.
     private(set) var fallback: Handler?
-    private(set) var problems: [String] = []
+    package private(set) var problems: [String] = []
 
-    init() {}
+    package init() {}
 
     /// Runs `body` for each message of the job's kind.
     ///
@@ -57,7 +57,7 @@ public struct Handlers: Sendable {
     }
 
     /// The kinds to reserve; nil for all.
-    var kinds: [Kind]? {
+    package var kinds: [Kind]? {
         fallback == nil ? byHash.values.compactMap(\.kind).sorted { $0.name < $1.name } : nil
     }
 

@@ -7,6 +7,17 @@ public struct JobContext: Sendable {
     let leased: LeasedMessage
     let lease: RunLease
 
+    /// A context outside a worker, for tests: its lease is never lost.
+    package init(queue: Queue, leased: LeasedMessage) {
+        self.init(queue: queue, leased: leased, lease: RunLease())
+    }
+
+    init(queue: Queue, leased: LeasedMessage, lease: RunLease) {
+        self.queue = queue
+        self.leased = leased
+        self.lease = lease
+    }
+
     /// The message's name, the same in every run of it.
     public var id: MessageID { leased.token.id }
 

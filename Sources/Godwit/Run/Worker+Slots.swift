@@ -60,36 +60,11 @@ extension Worker {
         handlers.handler(of: leased.token.entry.kindHash)?.timeout ?? options.maxRun
     }
 
-    /// Runs the handler and turns what it did into a verdict; never throws.
     private func verdict(on run: WorkerState.Run, in slot: Int) async -> Verdict {
-        let entry = run.leased.token.entry
-        // Why: a store may hand out a kind that was not asked for only by mistake; another can run it.
-        guard let handler = handlers.handler(of: entry.kindHash) else { return .release }
-        let context = JobContext(queue: queue, leased: run.leased, lease: run.lease)
-        do {
-            try await handler.run(run.leased, context)
-            return .ack
-        } catch let verdict as Verdict {
-            if case .retry(_, let reason) = verdict, isLastAttempt(entry) {
-                return .reject(reason.isEmpty ? "no attempts left" : reason)
-            }
-            return verdict
-        } catch {
-            let isTimedOut = state.withLock { $0.worker.isTimedOut(slot) }
-            let limit = handler.timeout ?? options.maxRun
-            let reason = isTimedOut ? "timeout: it ran longer than \(limit)" : "\(error)"
-            if !run.lease.isLost {
-                Logger.current.info("message \(entry.id) of '\(queue.name)' failed: \(reason)")
-            }
-            return state.withLock { cell in
-                handler.retry.verdict(
-                    attempt: Int(entry.attempt), maxAttempts: entry.maxAttempts, reason: reason,
-                    using: &cell.random)
-            }
-        }
-    }
-
-    private func isLastAttempt(_ entry: Entry) -> Bool {
-        entry.maxAttempts != 255 && Int(entry.attempt) + 1 >= Int(entry.maxAttempts)
+        await handlers.verdict(
+            on: run.leased, JobContext(queue: queue, leased: run.leased, lease: run.lease),
+            maxRun: options.maxRun,
+            isTimedOut: { self.state.withLock { $0.worker.isTimedOut(slot) } },
+            random: { self.state.withLock { $0.random.next() } })
     }
 }

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+import Logging
+import ServiceLifecycle
+import Synchronization
+
+/// Hands out messages one by one, for a loop of your own; no `run()` is needed.
+///
+/// It leases a few ahead when they are quick, and an ack brings the next ones along, so a steady
+/// loop makes one trip to the store per message. What it holds is renewed until it is settled.
+public final class Consumer: Sendable {
+    public let queue: Queue
+    let options: ConsumerOptions
+    private let number: UInt32
+    private let state: Mutex<ConsumerState>
+    private let random = Mutex(Xoshiro())
+    private let keeper: Mutex<LeaseKeeper?> = Mutex(nil)
+
+    public init(_ queue: Queue, options: ConsumerOptions = ConsumerOptions()) {
+        self.queue = queue
+        self.options = options
+        number = random.withLock { UInt32(truncatingIfNeeded: $0.next()) }
+        state = Mutex(ConsumerState(options: options, now: queue.broker.time.now()))
+    }
+
+    deinit {
+        keeper.withLock { $0?.stop() }
+        release(state.withLock { $0.takeBuffered() })
+    }
+
+    /// Waits for the next message of a job's kind; nil on shutdown and on cancellation.
+    ///
+    /// - Moves: ready → leased. What does not decode goes to the dead letters with its bytes (I11).
+    /// - Throws: ``BrokerError`` when the store is not fit; while it is only unavailable, waits.
+    public func reserve<J: Job>(_ type: J.Type) async throws -> Delivery<J>? {
+        let kind = try J.kind()
+        while let leased = try await next(kind) {
+            do {
+                let job = try Payload.decode(J.self, from: leased.body, of: kind, by: queue.codec)
+                return Delivery(job, leased, self)
+            } catch let verdict as Verdict {
+                try await settle(leased, verdict)
+            }
+        }
+        return nil
+    }
+
+    /// Waits for the next message of any kind, with its payload as bytes.
+    public func reserve() async throws -> Delivery<Message>? {
+        while let leased = try await next(nil) {
+            do {
+                return Delivery(try Payload.message(leased), leased, self)
+            } catch let verdict as Verdict {
+                try await settle(leased, verdict)
+            }
+        }
+        return nil
+    }
+
+    /// Makes every `reserve` return nil, and gives back what was leased ahead.
+    public func stop() {
+        let (leased, waiters) = state.withLock { state in
+            state.stop()
+            defer { state.waiters = [] }
+            return (state.takeBuffered(), state.waiters)
+        }
+        release(leased)
+        waiters.forEach { $0.fire() }
+    }
+
+    // MARK: Reserve
+
+    private func next(_ kind: Kind?) async throws(BrokerError) -> LeasedMessage? {
+        let broker = queue.broker
+        var failures = 0
+        startKeeper()
+        while !Task.isCancelled, !Task.isShuttingDownGracefully, !broker.isShutDown {
+            let now = broker.time.now()
+            let (leased, request, isStopped) = state.withLock {
+                state -> (LeasedMessage?, ReserveRequest?, Bool) in
+                if let leased = state.take(kind, at: now) { return (leased, nil, false) }
+                return (nil, state.request(kind, isRefill: false, worker: number), state.isStopped)
+            }
+            if let leased { return leased }
+            if isStopped { return nil }
+            guard let request else {
+                await waitForSettle()
+                continue
+            }
+            do throws(BrokerError) {
+                try await keepUp(now)
+                let reservation = try await broker.reserve(request, from: queue.name)
+                state.withLock { $0.refilled(kind, reservation) }
+                failures = 0
+                if reservation.messages.isEmpty {
+                    let due = reservation.nextDue.map { ($0 - reservation.now).milliseconds } ?? .max
+                    let limit = Int64(5000 * Double.random(in: 0.8...1.2))
+                    await wait(kind, upTo: .milliseconds(max(1, min(limit, due))))
+                }
+            } catch {
+                state.withLock { $0.refilled(kind, nil) }
+                guard error.isPassing, !broker.isShutDown else {
+                    if broker.isShutDown { return nil }
+                    throw error
+                }
+                Logger.current.warning("could not reserve from '\(queue.name)', trying again: \(error)")
+                failures += 1
+                await broker.time.sleep(for: .milliseconds(min(5000, 50 << min(failures, 7))))
+            }
+        }
+        return nil
+    }
+
+    private func wait(_ kind: Kind?, upTo limit: Duration) async {
+        let broker = queue.broker
+        let queue = queue.name
+        await withGracefulShutdownHandler {
+            await broker.wait(for: kind.map { [$0] }, in: queue, upTo: limit)
+        } onGracefulShutdown: { [weak self] in
+            self?.stop()
+        }
+    }
+
+    private func keepUp(_ now: Timestamp) async throws(BrokerError) {
+        guard state.withLock({ $0.isUpkeepDue(now) }) else { return }
+        try await queue.broker.reclaim(64, in: queue.name)
+        try await queue.broker.prune(64, in: queue.name)
+    }
+
+    /// While a suspect is in hand nothing else is handed out.
+    private func waitForSettle() async {
+        let signal = Signal()
+        let mustWait = state.withLock { state -> Bool in
+            guard state.holdsSuspect, !state.isStopped else { return false }
+            state.waiters.append(signal)
+            return true
+        }
+        if mustWait { await signal.wait() }
+    }
+
+    private func startKeeper() {
+        let fresh = keeper.withLock { keeper -> LeaseKeeper? in
+            guard keeper == nil else { return nil }
+            keeper = LeaseKeeper(
+                broker: queue.broker, queue: queue.name, lease: options.lease,
+                held: { [weak self] now in
+                    self?.state.withLock { $0.tokensToRenew(at: now) } ?? []
+                },
+                lost: { [weak self] tokens in
+                    self?.state.withLock { $0.lost(Set(tokens)) }
+                    Logger.current.warning(
+                        "\(tokens.count) lease(s) are lost; what is settled on them counts no more")
+                })
+            return keeper
+        }
+        fresh?.start()
+    }
+
+    // MARK: Settle
+
+    func settle(_ leased: LeasedMessage, _ verdict: Verdict) async throws {
+        let broker = queue.broker
+        let kind = refillKind(leased)
+        let began = broker.time.now()
+        let request = state.withLock { state -> ReserveRequest? in
+            state.settling(leased.token, at: began)
+            return kind.flatMap { state.request($0, isRefill: true, worker: number) }
+        }
+        defer { settled(leased.token) }
+        var settlement = [Settlement(leased.token, verdict)]
+        var outcome: Result<[SettleOutcome], BrokerError>
+        if let request, let kind {
+            let both = await broker.settle(settlement, thenReserve: request, from: queue.name)
+            state.withLock { $0.refilled(kind, try? both.reserved.get()) }
+            outcome = both.settled
+        } else {
+            outcome = await settleOnce(settlement)
+        }
+        var failures = 0
+        while true {
+            switch outcome {
+            case .success(let outcomes) where outcomes == [.done]: return
+            case .success(let outcomes) where outcomes == [.targetBusy]: break
+            case .success: throw LeaseLost(id: leased.token.id)
+            case .failure(let error):
+                guard error.isPassing, broker.time.now() < began + options.lease else { throw error }
+            }
+            failures += 1
+            await broker.time.sleep(for: .milliseconds(min(1000, 25 << min(failures, 6))))
+            settlement = [Settlement(leased.token, verdict)]
+            outcome = await settleOnce(settlement)
+        }
+    }
+
+    private func settleOnce(
+        _ settlements: [Settlement]
+    ) async -> Result<[SettleOutcome], BrokerError> {
+        do throws(BrokerError) {
+            return .success(try await queue.broker.settle(settlements, in: queue.name))
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    private func settled(_ token: LeaseToken) {
+        let waiters = state.withLock { state -> [Signal] in
+            state.settled(token)
+            defer { state.waiters = [] }
+            return state.waiters
+        }
+        waiters.forEach { $0.fire() }
+    }
+
+    /// For which kind an ack brings the next messages along: the one this message was asked for.
+    private func refillKind(_ leased: LeasedMessage) -> Kind?? {
+        state.withLock { $0.bufferKind(of: leased.token.entry.kindHash) }
+    }
+
+    /// A delivery was dropped: a failed run.
+    func drop(_ leased: LeasedMessage) {
+        let entry = leased.token.entry
+        let verdict = random.withLock { random in
+            options.retry.verdict(
+                attempt: Int(entry.attempt), maxAttempts: entry.maxAttempts,
+                reason: "dropped without being settled", using: &random)
+        }
+        queue.broker.settleDetached([Settlement(leased.token, verdict)], in: queue.name)
+        settled(leased.token)
+    }
+
+    private func release(_ leased: [LeasedMessage]) {
+        if leased.isEmpty { return }
+        queue.broker.settleDetached(
+            leased.map { Settlement($0.token, .release) }, in: queue.name)
+    }
+}
