@@ -120,6 +120,17 @@ let package = Package(
             swiftSettings: settings),
         .target(name: "TestRedis", path: "Tests/TestRedis", swiftSettings: settings),
         .testTarget(
+            name: "BrokerContractTests",
+            dependencies: ["Godwit", "GodwitSQLite", "GodwitTesting"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "GodwitSQLiteTests",
+            dependencies: [
+                "Godwit", "GodwitSQLite", "GodwitTesting",
+                .product(name: "GRDB", package: "GRDB.swift", condition: sqlite),
+            ],
+            swiftSettings: settings),
+        .testTarget(
             name: "ModelTests", dependencies: ["Godwit", "GodwitTesting"], swiftSettings: settings),
         .testTarget(
             name: "RedisClientTests",

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+import GRDB
+
+/// The tables, by named migrations that are never edited once released.
+///
+///     queue       number → name, counters, settings
+///     kind        queue, hash → wire name
+///     message     id, queue → state, place in its list, entry, body: the one record (I2)
+///     body        bodies over `Schema.inlineBody` bytes, so that moving a message does not copy them
+///     aside       what few messages have: unique key, checkpoint, the last 10 attempts
+///     unique_key  queue, key → the live message that holds it (I9)
+///     event       queue << 40 | sequence → the moves of one commit, packed, until archived
+///
+/// `message.place` is an order of its own: rising at the tail, falling at the head.
+/// `message.at` is when it became ready, is due, runs out of its lease, died or ended, by its state.
+/// The key begins with the time of the id, so that rows of all queues are appended side by side.
+enum Schema {
+    /// Bodies up to this size stand in the row of their message.
+    static let inlineBody = 512
+
+    static var migrator: DatabaseMigrator {
+        var migrator = DatabaseMigrator()
+        migrator.registerMigration("2026-01 queues and messages") { db in
+            try db.execute(sql: first)
+        }
+        return migrator
+    }
+
+    private static let first = """
+        CREATE TABLE queue (
+            number INTEGER PRIMARY KEY,
+            name TEXT NOT NULL UNIQUE,
+            \(QueueState.columns.map { "\($0) INTEGER NOT NULL" }.joined(separator: ",\n    "))
+        );
+        CREATE TABLE kind (
+            queue INTEGER NOT NULL,
+            hash INTEGER NOT NULL,
+            name TEXT NOT NULL,
+            PRIMARY KEY (queue, hash)
+        ) WITHOUT ROWID;
+        CREATE TABLE message (
+            id_high INTEGER NOT NULL,
+            id_low INTEGER NOT NULL,
+            queue INTEGER NOT NULL,
+            state INTEGER NOT NULL,
+            lane INTEGER NOT NULL,
+            place INTEGER NOT NULL,
+            at INTEGER NOT NULL,
+            tail BLOB NOT NULL,
+            letter INTEGER NOT NULL,
+            aside INTEGER NOT NULL,
+            reason TEXT,
+            body BLOB,
+            PRIMARY KEY (id_high, id_low, queue)
+        ) WITHOUT ROWID;
+        CREATE INDEX message_ready ON message (queue, lane, place) WHERE state = 0;
+        CREATE INDEX message_leased ON message (queue, at, place) WHERE state = 1;
+        CREATE INDEX message_scheduled ON message (queue, at) WHERE state = 2;
+        CREATE INDEX message_dead ON message (queue, at) WHERE state = 3;
+        CREATE INDEX message_ended ON message (queue, place, at) WHERE state > 3;
+        CREATE TABLE body (
+            number INTEGER PRIMARY KEY,
+            bytes BLOB NOT NULL
+        );
+        CREATE TABLE aside (
+            id_high INTEGER NOT NULL,
+            id_low INTEGER NOT NULL,
+            queue INTEGER NOT NULL,
+            unique_key TEXT,
+            checkpoint BLOB,
+            attempts BLOB,
+            PRIMARY KEY (id_high, id_low, queue)
+        ) WITHOUT ROWID;
+        CREATE TABLE unique_key (
+            queue INTEGER NOT NULL,
+            unique_key TEXT NOT NULL,
+            id_high INTEGER NOT NULL,
+            id_low INTEGER NOT NULL,
+            PRIMARY KEY (queue, unique_key)
+        ) WITHOUT ROWID;
+        CREATE TABLE event (
+            place INTEGER PRIMARY KEY,
+            at INTEGER NOT NULL,
+            moves BLOB NOT NULL
+        );
+        """
+}
+
+/// Where a message is, as it stands in `message.state`.
+enum Stage {
+    static let ready: Int64 = 0
+    static let leased: Int64 = 1
+    static let scheduled: Int64 = 2
+    static let dead: Int64 = 3
+    static let completed: Int64 = 4
+    static let cancelled: Int64 = 5
+    static let forwarded: Int64 = 6
+}
+
+/// How the last run of a message that waits again ended, as it stands in `message.letter`.
+enum Letter {
+    static let none: Int64 = 0
+    static let retry: Int64 = 1
+    static let release: Int64 = 2
+    static let lost: Int64 = 3
+    /// Cancelled while it ran: the entry still stands before that run.
+    static let ran: Int64 = 4
+    static let reject: Int64 = 5
+    static let crashLoop: Int64 = 6
+}
