@@ -46,6 +46,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.0"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.5.0"),
     ],
     targets: [
         .target(name: "MessagePack", swiftSettings: settings),
@@ -98,6 +99,7 @@ let package = Package(
                 .product(
                     name: "Histogram", package: "hdrhistogram-swift", condition: command),
                 .product(name: "Subprocess", package: "swift-subprocess", condition: command),
+                .product(name: "SystemPackage", package: "swift-system", condition: command),
             ],
             swiftSettings: settings),
         .executableTarget(
@@ -111,6 +113,7 @@ let package = Package(
                 .product(
                     name: "ArgumentParser", package: "swift-argument-parser", condition: command),
                 .product(name: "Subprocess", package: "swift-subprocess", condition: command),
+                .product(name: "SystemPackage", package: "swift-system", condition: command),
             ],
             path: "Examples/file-digest", swiftSettings: settings),
         .testTarget(

@@ -4,6 +4,12 @@ import Godwit
 import Subprocess
 import Synchronization
 
+#if canImport(System)
+import System
+#else
+import SystemPackage
+#endif
+
 /// Runs a shell command for a message and turns its exit status into a verdict.
 ///
 /// The command is a session of its own, so that a cancelled run (timeout, lost lease, shutdown)

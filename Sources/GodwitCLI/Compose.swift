@@ -37,9 +37,10 @@ enum Compose {
                 broker: try await SQLiteBroker(path: path), name: "sqlite:\(path)",
                 meter: FileMeter(path: path))
         case .redis(let url):
+            let parsed = try RedisURL(url)
             return OpenStore(
-                broker: try await RedisBroker(url), name: try "\(RedisURL(url))",
-                meter: try RedisMeter(url))
+                broker: try await RedisBroker(parsed), name: "\(parsed)",
+                meter: try RedisMeter(parsed))
         }
     }
 

@@ -71,8 +71,9 @@ struct Enqueue: AsyncParsableCommand {
     func run() async throws {
         let options = try options()
         if let lines {
-            let source = try LineSource(lines)
-            return try await store.withStore { try await enqueue(source, options, on: $0) }
+            return try await store.withStore {
+                try await enqueue(LineSource(lines), options, on: $0)
+            }
         }
         let payload = try bytes()
         try await store.withStore { store in

@@ -96,6 +96,8 @@ final class Waiters: Sendable {
         }
     }
 
+    var isClosed: Bool { state.withLock { $0.isClosed } }
+
     /// True while the watcher runs.
     var isWatching: Bool { state.withLock { $0.timer != nil } }
 

@@ -101,7 +101,8 @@ enum Machine {
     /// The most memory that this process had, in MB.
     static var peakMemory: Double {
         var usage = rusage()
-        getrusage(RUSAGE_SELF, &usage)
+        // RUSAGE_SELF, whose type differs between systems.
+        getrusage(0, &usage)
         #if os(Linux)
         return Double(usage.ru_maxrss) / 1024
         #else

@@ -89,15 +89,15 @@ struct BenchRun: Sendable {
         let before = try await store.meter.read()
         let record = BenchRecord(expecting: options.jobs)
         let start = Stopwatch.now()
-        let enqueued = Atomic<UInt64>(0)
+        var enqueued = start
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await work(record) }
             _ = try await produce(0..<options.jobs)
-            enqueued.store(Stopwatch.now(), ordering: .relaxed)
+            enqueued = Stopwatch.now()
             try await group.waitForAll()
         }
         report.lifecyclePerS = Double(record.handledCount) / Stopwatch.seconds(since: start)
-        report.enqueuePerS = Double(options.jobs) / (Double(enqueued.load(ordering: .relaxed) - start) / 1e9)
+        report.enqueuePerS = Double(options.jobs) / (Double(enqueued - start) / 1e9)
         try await meter(since: before, jobs: options.jobs, isWaiting: false, &report)
         finish(record, options.jobs, &report)
     }
@@ -138,13 +138,13 @@ struct BenchRun: Sendable {
     func produce(_ numbers: Range<Int>) async throws -> Int {
         let isSingle = options.callers > 0
         let step = isSingle ? 1 : options.batch
-        let next = Atomic(numbers.lowerBound)
+        let next = Counter(numbers.lowerBound)
         return try await withThrowingTaskGroup(of: Int.self) { group in
             for _ in 0..<(isSingle ? options.callers : options.inFlight) {
                 group.addTask {
                     var accepted = 0
                     while true {
-                        let start = next.add(step, ordering: .relaxed).oldValue
+                        let start = next.take(step)
                         guard start < numbers.upperBound else { return accepted }
                         if isSingle {
                             if try await queue.enqueue(job(start)).isNew { accepted += 1 }
@@ -206,4 +206,13 @@ struct BenchRun: Sendable {
             report.brokerBytesPerJob = Double(now - then) / Double(max(1, jobs))
         }
     }
+}
+
+/// Hands out numbers to several tasks.
+private final class Counter: Sendable {
+    private let next: Atomic<Int>
+
+    init(_ start: Int) { next = Atomic(start) }
+
+    func take(_ count: Int) -> Int { next.add(count, ordering: .relaxed).oldValue }
 }

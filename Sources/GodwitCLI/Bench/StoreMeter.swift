@@ -40,8 +40,8 @@ struct FileMeter: StoreMeter {
 struct RedisMeter: StoreMeter {
     private let client: RedisClient
 
-    init(_ url: String) throws {
-        client = try RedisClient(RedisURL(url))
+    init(_ url: RedisURL) throws {
+        client = try RedisClient(url)
     }
 
     func read() async throws -> StoreUsage {
