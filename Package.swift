@@ -124,7 +124,17 @@ let package = Package(
         .target(name: "TestRedis", path: "Tests/TestRedis", swiftSettings: settings),
         .testTarget(
             name: "BrokerContractTests",
-            dependencies: ["Godwit", "GodwitSQLite", "GodwitTesting"],
+            dependencies: ["Godwit", "GodwitRedis", "GodwitSQLite", "GodwitTesting", "TestRedis"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "GodwitRedisTests",
+            dependencies: [
+                "Godwit", "GodwitRedis", "GodwitTesting", "RedisClient", "TestRedis",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio", condition: redis),
+                .product(name: "NIOPosix", package: "swift-nio", condition: redis),
+            ],
+            exclude: ["scripts"],
             swiftSettings: settings),
         .testTarget(
             name: "GodwitSQLiteTests",

@@ -11,6 +11,7 @@ final class Once<Value: Sendable>: Sendable {
     private enum State {
         case open
         case waiting(UnsafeContinuation<Outcome, Never>)
+        case callback(@Sendable (Outcome) -> Void)
         case early(Outcome)
         case done
     }
@@ -21,19 +22,36 @@ final class Once<Value: Sendable>: Sendable {
     @discardableResult
     func resume(_ outcome: Outcome) -> Bool {
         // Why unsafe continuations: this lock is the proof that each is resumed exactly once.
-        let (first, waiting) = state.withLock { state -> (Bool, UnsafeContinuation<Outcome, Never>?) in
-            switch state {
-            case .open:
-                state = .early(outcome)
-                return (true, nil)
-            case .waiting(let continuation):
-                state = .done
-                return (true, continuation)
-            case .early, .done: return (false, nil)
+        let last = state.withLock { state -> State in
+            defer {
+                switch state {
+                case .open: state = .early(outcome)
+                case .waiting, .callback: state = .done
+                case .early, .done: break
+                }
             }
+            return state
         }
-        waiting?.resume(returning: outcome)
-        return first
+        switch last {
+        case .open: return true
+        case .waiting(let continuation): continuation.resume(returning: outcome)
+        case .callback(let body): body(outcome)
+        case .early, .done: return false
+        }
+        return true
+    }
+
+    /// Calls `body` with the outcome, on the thread that gives it. Called once, in place of `wait`.
+    func whenDone(_ body: @escaping @Sendable (Outcome) -> Void) {
+        let early = state.withLock { state -> Outcome? in
+            if case .early(let outcome) = state {
+                state = .done
+                return outcome
+            }
+            state = .callback(body)
+            return nil
+        }
+        if let early { body(early) }
     }
 
     /// Waits for the outcome; `start` runs when there is someone to resume. Called once.

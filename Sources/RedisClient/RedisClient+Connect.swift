@@ -9,6 +9,7 @@ extension RedisClient {
         var main: RedisConnection?
         var waiters: [Once<RedisConnection>] = []
         var connecting = false
+        var connected = 0
         var failures = 0
         var heldUntil = NIODeadline.uptimeNanoseconds(0)
         var idle: [RedisConnection] = []
@@ -36,11 +37,7 @@ extension RedisClient {
         }
         if let ready, ready.isOpen { return ready }
         let once = Once<RedisConnection>()
-        let limit = TimeAmount(timeout ?? target.configuration.timeout)
-        let late = loop.scheduleTask(in: limit) { [target] in
-            let cause = "no connection within \(limit.nanoseconds / 1_000_000) ms"
-            once.resume(.failure(target.unavailable(cause)))
-        }
+        let late = giveUp(once, after: timeout)
         defer { late.cancel() }
         return try await once.wait(
             cancelled: RedisError(
@@ -48,7 +45,16 @@ extension RedisClient {
         ) { join(once) }
     }
 
-    private func join(_ once: Once<RedisConnection>) {
+    /// Ends the wait for a connection in due time.
+    func giveUp(_ once: Once<RedisConnection>, after timeout: Duration?) -> Scheduled<Void> {
+        let limit = TimeAmount(timeout ?? target.configuration.timeout)
+        return loop.scheduleTask(in: limit) { [target] in
+            let cause = "no connection within \(limit.nanoseconds / 1_000_000) ms"
+            once.resume(.failure(target.unavailable(cause)))
+        }
+    }
+
+    func join(_ once: Once<RedisConnection>) {
         enum Next { case begin(NIODeadline), wait, use(RedisConnection), refuse }
         let next = state.withLock { state -> Next in
             if state.closed { return .refuse }
@@ -78,6 +84,7 @@ extension RedisClient {
                 switch outcome {
                 case .success(let connection):
                     state.main = connection
+                    state.connected += 1
                     state.failures = 0
                 case .failure:
                     state.failures += 1

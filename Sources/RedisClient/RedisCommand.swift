@@ -87,14 +87,21 @@ public struct RedisCommand: Sendable {
 
     /// Appends an argument.
     public mutating func append(bytes: UnsafeRawBufferPointer) {
-        arguments += 1
-        body.writeWithUnsafeMutableBytes(minimumWritableBytes: bytes.count + 24) { target in
-            var at = Self.number(bytes.count, after: 0x24, into: target)
+        append(count: bytes.count) { target in
             // copyMemory refuses a nil source, which an empty argument may have.
-            if !bytes.isEmpty {
-                UnsafeMutableRawBufferPointer(rebasing: target[at...]).copyMemory(from: bytes)
-            }
-            at += bytes.count
+            if !bytes.isEmpty { target.copyMemory(from: bytes) }
+        }
+    }
+
+    /// Appends an argument of exactly `count` bytes, which `fill` writes in place.
+    ///
+    /// Where `fill` leaves bytes unwritten they are whatever was there before.
+    public mutating func append(count: Int, _ fill: (UnsafeMutableRawBufferPointer) -> Void) {
+        arguments += 1
+        body.writeWithUnsafeMutableBytes(minimumWritableBytes: count + 24) { target in
+            var at = Self.number(count, after: 0x24, into: target)
+            fill(UnsafeMutableRawBufferPointer(rebasing: target[at..<at + count]))
+            at += count
             target[at] = 13
             target[at + 1] = 10
             return at + 2

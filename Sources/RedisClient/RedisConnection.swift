@@ -53,11 +53,7 @@ public final class RedisConnection: Sendable {
     ) async throws(RedisError) -> [RESPValue] {
         guard !commands.isEmpty else { return [] }
         var replies = try await all(commands, timeout)
-        var again: [(index: Int, command: RedisCommand)] = []
-        for (index, reply) in replies.enumerated() {
-            guard case .error(let text) = reply, Self.isNoScript(text) else { continue }
-            if let eval = commands[index].asEval { again.append((index, eval)) }
-        }
+        let again = Self.forgotten(commands, replies)
         if !again.isEmpty {
             let answers = try await all(again.map(\.command), timeout)
             for (slot, answer) in zip(again, answers) { replies[slot.index] = answer }
@@ -76,13 +72,14 @@ public final class RedisConnection: Sendable {
     /// Completes when the connection has ended.
     var closed: EventLoopFuture<Void> { channel.closeFuture }
 
-    /// Sends on the event loop's behalf, for the handshake.
+    /// Sends for somebody who does not wait; `body` runs once, on the event loop, or at once where
+    /// nothing was sent.
     func submit(
-        _ commands: [RedisCommand],
+        _ commands: [RedisCommand], timeout: Duration? = nil,
         _ body: @escaping @Sendable (Result<[RESPValue], RedisError>) -> Void
     ) {
         do throws(RedisError) {
-            try put(commands, .loop(body), commands.count, nil)
+            try put(commands, .loop(body), commands.count, timeout)
         } catch {
             body(.failure(error))
         }
@@ -137,7 +134,19 @@ public final class RedisConnection: Sendable {
             .unknown, "cancelled while waiting; the command may or may not have run", server: server)
     }
 
-    private static func isNoScript(_ text: ArraySlice<UInt8>) -> Bool {
+    /// The scripts that the server did not know, as EVAL, and their places.
+    static func forgotten(
+        _ commands: [RedisCommand], _ replies: [RESPValue]
+    ) -> [(index: Int, command: RedisCommand)] {
+        var again: [(index: Int, command: RedisCommand)] = []
+        for (index, reply) in replies.enumerated() {
+            guard case .error(let text) = reply, isNoScript(text) else { continue }
+            if let eval = commands[index].asEval { again.append((index, eval)) }
+        }
+        return again
+    }
+
+    static func isNoScript(_ text: ArraySlice<UInt8>) -> Bool {
         text.starts(with: "NOSCRIPT".utf8)
     }
 }

@@ -96,7 +96,9 @@ final class RedisHandler: ChannelInboundHandler {
         timer?.cancel()
         outbox.close(lost(.unavailable))
         let error = lost(.unknown)
-        while let call = calls.popFirst() { call.sink.fail(error) }
+        while let call = calls.popFirst() {
+            if !call.expired { call.sink.fail(error) }
+        }
         partial = []
         flush()
         context.fireChannelInactive()
@@ -126,7 +128,8 @@ final class RedisHandler: ChannelInboundHandler {
             let replies = partial
             partial = []
             calls.removeFirst()
-            body(.success(replies))
+            // Why: one that timed out was told so; its callback runs once.
+            if !first.expired { body(.success(replies)) }
             return true
         }
         calls.removeFirst()

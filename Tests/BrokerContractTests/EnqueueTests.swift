@@ -42,7 +42,7 @@ import Testing
 
     @Test(arguments: BrokerKind.allCases)
     func `an empty batch is no error`(_ kind: BrokerKind) async throws {
-        try await withBroker(kind) { broker, _ in
+        try await withBroker(kind) { broker, _ async throws in
             #expect(try await broker.enqueue([NewMessage]()) == [])
             #expect(try await broker.counts().isDrained)
         }
@@ -84,7 +84,7 @@ import Testing
 
     @Test(.tags(.i1, .i10), arguments: BrokerKind.allCases)
     func `one message over the size limit refuses the whole call`(_ kind: BrokerKind) async throws {
-        try await withBroker(kind) { broker, _ in
+        try await withBroker(kind) { broker, _ async throws in
             let tooBig = [UInt8](repeating: 0, count: broker.limits.messageBytes + 1)
             await expectInvalid {
                 try await broker.enqueue([Sample.message(1), Sample.message(2, body: tooBig)])
@@ -96,7 +96,7 @@ import Testing
 
     @Test(.tags(.i10), arguments: BrokerKind.allCases)
     func `a smaller size limit is kept to`(_ kind: BrokerKind) async throws {
-        try await withBroker(kind, limits: BrokerLimits(messageBytes: 100)) { broker, _ in
+        try await withBroker(kind, limits: BrokerLimits(messageBytes: 100)) { broker, _ async throws in
             let limit = [UInt8](repeating: 1, count: 100)
             #expect(try await broker.enqueue(Sample.message(1, body: limit)) == .enqueued)
             await expectInvalid { try await broker.enqueue(Sample.message(2, body: limit + [1])) }
@@ -105,7 +105,7 @@ import Testing
 
     @Test(.tags(.i1), arguments: BrokerKind.allCases)
     func `what can never be worked is refused`(_ kind: BrokerKind) async throws {
-        try await withBroker(kind) { broker, _ in
+        try await withBroker(kind) { broker, _ async throws in
             await expectInvalid { try await broker.enqueue(Sample.message(1, body: [])) }
             await expectInvalid { try await broker.enqueue(Sample.message(1, maxAttempts: 0)) }
             await expectInvalid { try await broker.enqueue(Sample.message(1, unique: "")) }
@@ -115,7 +115,7 @@ import Testing
 
     @Test(.tags(.i10), arguments: BrokerKind.allCases)
     func `a unique key over its limit is refused`(_ kind: BrokerKind) async throws {
-        try await withBroker(kind) { broker, _ in
+        try await withBroker(kind) { broker, _ async throws in
             let longest = String(repeating: "k", count: BrokerLimits.uniqueKeyBytes)
             #expect(try await broker.enqueue(Sample.message(1, unique: longest)) == .enqueued)
             await expectInvalid {
@@ -168,7 +168,7 @@ import Testing
     func `queues know nothing of each other`(_ kind: BrokerKind) async throws {
         try await withBroker(kind) { broker, _ in
             try await broker.enqueue(1)
-            try await broker.enqueue([Sample.message(2)], to: .other)
+            _ = try await broker.enqueue([Sample.message(2)], to: .other)
             #expect(try await broker.reserveAll(from: .other).numbers == [2])
             #expect(try await broker.find(2) == nil)
             #expect(try await broker.counts().ready == 1)

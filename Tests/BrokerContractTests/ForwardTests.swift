@@ -105,7 +105,7 @@ import Testing
     ) async throws {
         try await withBroker(kind) { broker, _ in
             try await broker.enqueue(1)
-            try await broker.enqueue([Sample.message(1)], to: .other)
+            _ = try await broker.enqueue([Sample.message(1)], to: .other)
             let taken = try await broker.reserveOne()
             let here = try await broker.snapshot(1)
             let there = try await broker.snapshot(1, in: .other)
@@ -133,7 +133,7 @@ import Testing
         _ kind: BrokerKind
     ) async throws {
         try await withBroker(kind) { broker, _ in
-            try await broker.enqueue([Sample.message(9)], to: .other)
+            _ = try await broker.enqueue([Sample.message(9)], to: .other)
             try await broker.enqueue(3, 1, 2)
             try await broker.settle(broker.reserve(3), .forward(to: .other))
             #expect(try await broker.reserveAll(from: .other).numbers == [9, 3, 1, 2])

@@ -9,16 +9,16 @@ import Testing
     func `queues are listed by name once they were used`(_ kind: BrokerKind) async throws {
         try await withBroker(kind) { broker, _ in
             #expect(try await broker.inspector.queues() == [])
-            try await broker.enqueue([Sample.message(1)], to: "zebra")
-            try await broker.enqueue([Sample.message(1)], to: "ant:1")
-            try await broker.enqueue([Sample.message(2)], to: "zebra")
+            _ = try await broker.enqueue([Sample.message(1)], to: "zebra")
+            _ = try await broker.enqueue([Sample.message(1)], to: "ant:1")
+            _ = try await broker.enqueue([Sample.message(2)], to: "zebra")
             #expect(try await broker.inspector.queues() == ["ant:1", "zebra"])
         }
     }
 
     @Test(arguments: BrokerKind.allCases)
     func `a queue never used counts nothing`(_ kind: BrokerKind) async throws {
-        try await withBroker(kind) { broker, _ in
+        try await withBroker(kind) { broker, _ async throws in
             #expect(try await broker.counts() == QueueCounts())
             #expect(try await broker.find(1) == nil)
             #expect(try await broker.numbers(.ready) == [])
@@ -94,7 +94,7 @@ import Testing
             try await broker.settle(broker.reserve(3), .retry(after: .seconds(3600)))
             try await broker.settle(broker.reserve(2), .forward(to: .other))
             try await broker.settle(broker.reserve(6), .release)
-            try await broker.lose(2, clock)
+            try await broker.lose(2, on: clock)
             _ = try await broker.reserve(7)
             _ = try await broker.operator.cancel([40, 39].map { Sample.id($0) }, in: .work)
             _ = try await broker.operator.purge(.work, limit: 3)
@@ -144,7 +144,7 @@ import Testing
             try await broker.enqueue(Sample.messages(1...6))
             let taken = try await broker.reserve(6, worker: 8)
             clock.advance(by: .seconds(2))
-            try await broker.settle(
+            _ = try await broker.settle(
                 [
                     Settlement(taken[0].token, .ack),
                     Settlement(taken[1].token, .retry(after: .seconds(60), reason: "busy")),
@@ -171,7 +171,7 @@ import Testing
     func `what an operator or the clock did leaves an event too`(_ kind: BrokerKind) async throws {
         try await withBroker(kind) { broker, clock in
             try await broker.enqueue(1)
-            try await broker.lose(times: 3, clock)
+            try await broker.lose(times: 3, on: clock)
             _ = try await broker.operator.redrive([Sample.id(1)], in: .work)
             _ = try await broker.operator.cancel([Sample.id(1)], in: .work)
             try await broker.enqueue(2)

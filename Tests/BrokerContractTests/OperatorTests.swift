@@ -9,7 +9,7 @@ import Testing
     func `a dead letter gets a second life at the tail`(_ kind: BrokerKind) async throws {
         try await withBroker(kind) { broker, clock in
             try await broker.enqueue(1)
-            try await broker.lose(clock)
+            try await broker.lose(on: clock)
             try await broker.settle(broker.reserveOne(), .reject("no"))
             try await broker.enqueue(2)
             clock.advance(by: .seconds(3))
@@ -72,7 +72,7 @@ import Testing
     func `a redriven crash-loop is no suspect any more`(_ kind: BrokerKind) async throws {
         try await withBroker(kind) { broker, clock in
             try await broker.enqueue(1)
-            try await broker.lose(times: 3, clock)
+            try await broker.lose(times: 3, on: clock)
             _ = try await broker.operator.redrive([Sample.id(1)], in: .work)
             #expect(try await broker.counts().suspects == 0)
             #expect(try await broker.reserveOne().token.entry.lost == 0)

@@ -43,7 +43,7 @@ import Testing
         _ kind: BrokerKind
     ) async throws {
         try await withBroker(kind) { broker, _ in
-            try await broker.enqueue([Sample.message(1)], to: .other)
+            _ = try await broker.enqueue([Sample.message(1)], to: .other)
             try await broker.enqueue(2)
             try await broker.operator.pause(.work)
             try await broker.operator.pause(.work)
@@ -107,7 +107,7 @@ import Testing
     func `suspects are purged and counted off`(_ kind: BrokerKind) async throws {
         try await withBroker(kind) { broker, clock in
             try await broker.enqueue(1, 2)
-            try await broker.lose(2, times: 2, clock)
+            try await broker.lose(2, times: 2, on: clock)
             #expect(try await broker.operator.purge(.work, limit: 10) == 2)
             #expect(try await broker.counts().suspects == 0)
             #expect(try await broker.reserve(1, suspects: true).isEmpty)
@@ -130,7 +130,7 @@ import Testing
 @Suite("Settings", .timeLimit(.minutes(2))) struct SettingsTests {
     @Test(arguments: BrokerKind.allCases)
     func `a queue that was never set has the defaults`(_ kind: BrokerKind) async throws {
-        try await withBroker(kind) { broker, _ in
+        try await withBroker(kind) { broker, _ async throws in
             #expect(try await broker.operator.settings(of: .work) == QueueSettings())
         }
     }
@@ -159,7 +159,7 @@ import Testing
 
     @Test(arguments: BrokerKind.allCases)
     func `settings below zero are refused and change nothing`(_ kind: BrokerKind) async throws {
-        try await withBroker(kind) { broker, _ in
+        try await withBroker(kind) { broker, _ async throws in
             await expectInvalid { try await broker.settings { $0.keepRecords = -1 } }
             await expectInvalid { try await broker.settings { $0.maxLeased = -1 } }
             #expect(try await broker.operator.settings(of: .work) == QueueSettings())

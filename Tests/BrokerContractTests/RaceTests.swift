@@ -159,7 +159,7 @@ import Testing
     func `forwards in both directions at once lose nothing`(_ kind: BrokerKind) async throws {
         try await withBroker(kind) { broker, _ in
             try await broker.enqueue(Sample.messages(1...40))
-            try await broker.enqueue(Sample.messages(101...140), to: .other)
+            _ = try await broker.enqueue(Sample.messages(101...140), to: .other)
             let here = try await broker.reserveAll()
             let there = try await broker.reserveAll(from: .other)
             let answers = try await Self.race(2) { index in

@@ -96,7 +96,7 @@ import Testing
 
     @Test(.tags(.i10), arguments: BrokerKind.allCases)
     func `there is nothing to take back on an empty queue`(_ kind: BrokerKind) async throws {
-        try await withBroker(kind) { broker, _ in
+        try await withBroker(kind) { broker, _ async throws in
             #expect(try await broker.reclaim(64, in: .work) == Reclaimed(ready: 0, dead: 0))
         }
     }
@@ -108,9 +108,9 @@ import Testing
         try await withBroker(kind) { broker, clock in
             try await broker.enqueue(Sample.message(1, unique: "key"))
             let second = Sample.message(2, unique: "key")
-            try await broker.lose(times: 2, clock)
+            try await broker.lose(times: 2, on: clock)
             #expect(try await broker.enqueue(second) == .duplicate(of: Sample.id(1)))
-            try await broker.lose(clock)
+            try await broker.lose(on: clock)
             #expect(try await broker.state(1) == .dead)
             #expect(try await broker.enqueue(second) == .enqueued)
         }
@@ -122,7 +122,7 @@ import Testing
     ) async throws {
         try await withBroker(kind) { broker, clock in
             try await broker.enqueue(Sample.message(1, maxAttempts: 1))
-            try await broker.lose(clock)
+            try await broker.lose(on: clock)
             let record = try await broker.record(1)
             #expect(record.state == .ready && record.entry.attempt == 0)
         }

@@ -23,6 +23,7 @@ import Testing
             #expect(record.entry.attempt == 2 && record.entry.lost == 0)
             #expect(record.entry.epoch == 2 && record.count == 2)
             #expect(record.attempts.map(\.reason) == ["first", "not a PNG"])
+            #expect(record.attempts.map(\.verdict) == ["retry", "reject"])
             #expect(record.attempts.last?.worker == 4)
             let counts = try await broker.counts()
             #expect(counts.dead == 1 && counts.rejected == 1 && counts.isDrained)

@@ -98,7 +98,7 @@ import Testing
             #expect(try await broker.record(1).entry.epoch == 1)
             try await broker.settle(broker.reserveOne(), .retry(after: .zero))
             #expect(try await broker.record(1).entry.epoch == 2)
-            try await broker.lose(clock)
+            try await broker.lose(on: clock)
             #expect(try await broker.record(1).entry.epoch == 3)
             try await broker.settle(broker.reserveOne(), .reject("no"))
             #expect(try await broker.record(1).entry.epoch == 4)

@@ -107,7 +107,7 @@ import Testing
 
     @Test(arguments: BrokerKind.allCases)
     func `renewing nothing answers nothing`(_ kind: BrokerKind) async throws {
-        try await withBroker(kind) { broker, _ in
+        try await withBroker(kind) { broker, _ async throws in
             #expect(try await broker.renew([], for: .seconds(30), in: .work) == [])
         }
     }

@@ -7,7 +7,7 @@ import Testing
 @Suite("Enqueue: resend", .timeLimit(.minutes(2))) struct ResendTests {
     @Test(.tags(.i12), arguments: BrokerKind.allCases)
     func `a resend of a message that never arrived is accepted`(_ kind: BrokerKind) async throws {
-        try await withBroker(kind) { broker, _ in
+        try await withBroker(kind) { broker, _ async throws in
             #expect(try await broker.enqueue(Sample.message(1, isResend: true)) == .enqueued)
             #expect(try await broker.reserveAll().numbers == [1])
         }
@@ -101,7 +101,7 @@ import Testing
 
     @Test(.tags(.i12), arguments: BrokerKind.allCases)
     func `an id resent twice in one batch is one message`(_ kind: BrokerKind) async throws {
-        try await withBroker(kind) { broker, _ in
+        try await withBroker(kind) { broker, _ async throws in
             let resend = Sample.message(1, isResend: true)
             #expect(try await broker.enqueue([resend, resend]) == [.enqueued, .known])
             #expect(try await broker.reserveAll().numbers == [1])

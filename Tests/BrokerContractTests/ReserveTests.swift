@@ -186,7 +186,7 @@ import Testing
             #expect(try await broker.reserve(4).numbers == [3])
             clock.advance(by: .seconds(31))
             try await broker.reclaim(64, in: .work)
-            #expect(try await broker.reserve(4).numbers == [2, 3])
+            #expect(try await broker.reserve(4).numbers.sorted() == [2, 3])
         }
     }
 

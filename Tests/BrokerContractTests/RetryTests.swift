@@ -29,7 +29,7 @@ import Testing
             #expect(record.attempts.count == 1)
             #expect(attempt.at == clock.now())
             #expect(attempt.worker == 9 && attempt.count == 1)
-            #expect(attempt.reason == "smtp down")
+            #expect(attempt.verdict == "retry" && attempt.reason == "smtp down")
             let counts = try await broker.counts()
             #expect(counts.scheduled == 1 && counts.retried == 1 && counts.leased == 0)
 

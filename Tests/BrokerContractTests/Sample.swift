@@ -178,7 +178,7 @@ extension Broker {
     }
 
     /// Hands `numbers`' messages out and lets their leases run out, `times` times.
-    func lose(_ count: Int = 1, times: Int = 1, _ clock: VirtualClock) async throws {
+    func lose(_ count: Int = 1, times: Int = 1, on clock: VirtualClock) async throws {
         for _ in 0..<times {
             let taken = try await reserve(count, suspects: true)
             #expect(taken.count == count)

@@ -9,7 +9,7 @@ import Testing
     func `a suspect is handed out only to one who asks, and alone`(_ kind: BrokerKind) async throws {
         try await withBroker(kind) { broker, clock in
             try await broker.enqueue(1, 2)
-            try await broker.lose(2, times: 2, clock)
+            try await broker.lose(2, times: 2, on: clock)
             try await broker.enqueue(3, 4)
             #expect(try await broker.counts().suspects == 2)
 
@@ -29,7 +29,7 @@ import Testing
     func `a suspect goes before others when it may go`(_ kind: BrokerKind) async throws {
         try await withBroker(kind) { broker, clock in
             try await broker.enqueue(1)
-            try await broker.lose(times: 2, clock)
+            try await broker.lose(times: 2, on: clock)
             try await broker.enqueue(2)
             #expect(try await broker.reserve(2, suspects: true).numbers == [1])
             #expect(try await broker.reserve(2, suspects: true).numbers == [2])
@@ -40,7 +40,7 @@ import Testing
     func `one lost lease makes no suspect`(_ kind: BrokerKind) async throws {
         try await withBroker(kind) { broker, clock in
             try await broker.enqueue(1)
-            try await broker.lose(clock)
+            try await broker.lose(on: clock)
             #expect(try await broker.counts().suspects == 0)
             #expect(try await broker.reserveOne().token.entry.lost == 1)
         }
@@ -54,7 +54,7 @@ import Testing
     ) async throws {
         try await withBroker(kind) { broker, clock in
             try await broker.enqueue(1)
-            try await broker.lose(times: 2, clock)
+            try await broker.lose(times: 2, on: clock)
             try await broker.settle(broker.reserveOne(suspects: true), verdict)
             clock.advance(by: .seconds(2))
             #expect(try await broker.reserveAll().isEmpty)
@@ -67,7 +67,7 @@ import Testing
     func `a suspect of an unknown kind is left alone too`(_ kind: BrokerKind) async throws {
         try await withBroker(kind) { broker, clock in
             try await broker.enqueue(Sample.message(1, kind: .invoice))
-            try await broker.lose(times: 2, clock)
+            try await broker.lose(times: 2, on: clock)
             #expect(try await broker.reserve(1, kinds: [.mail], suspects: true).isEmpty)
             #expect(try await broker.reserve(1, kinds: [.invoice], suspects: true).numbers == [1])
         }
@@ -94,6 +94,7 @@ import Testing
             }
             let record = try await broker.record(1)
             #expect(record.reason == "crash-loop")
+            #expect(record.attempts.map(\.verdict) == ["reclaim", "reclaim", "crashLoop"])
             #expect(record.body == Sample.body(1))
             #expect(record.finishedAt == clock.now())
             let counts = try await broker.counts()

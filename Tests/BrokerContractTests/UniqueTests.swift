@@ -23,7 +23,7 @@ import Testing
             case .ack: try await broker.settle(broker.reserveOne(), .ack)
             case .reject: try await broker.settle(broker.reserveOne(), .reject("no"))
             case .forward: try await broker.settle(broker.reserveOne(), .forward(to: .other))
-            case .crashLoop: try await broker.lose(times: 3, clock)
+            case .crashLoop: try await broker.lose(times: 3, on: clock)
             case .purge: _ = try await broker.operator.purge(.work, limit: 10)
             case .cancelReady, .cancelScheduled: break
             case .cancelLeased: _ = try await broker.reserveOne()
@@ -56,7 +56,7 @@ import Testing
             try await broker.settle(broker.reserveOne(), .retry(after: .seconds(1)))
             try await expectTaken()
             clock.advance(by: .seconds(1))
-            try await broker.lose(clock)
+            try await broker.lose(on: clock)
             try await expectTaken()
         }
     }

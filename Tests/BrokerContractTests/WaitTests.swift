@@ -9,14 +9,21 @@ import Testing
 /// limit of the suite then ends the test. A wait that returns for nothing is allowed.
 @Suite("Wait", .timeLimit(.minutes(1))) struct WaitTests {
     /// Waits for a message beside `action`, which makes one ready; returns when both are through.
+    ///
+    /// Mostly the waiter falls asleep first, but either order must work; where `action` moves the
+    /// clock, it begins only when the waiter has set its timer.
     private static func expectWoken(
         _ broker: any Broker, _ clock: VirtualClock, kinds: [Kind]? = nil,
+        upTo timeout: Duration = .seconds(3600), movesClock: Bool = false,
         by action: () async throws -> Void
     ) async throws {
         let timers = clock.pendingTimers
-        async let waiter: Void = broker.wait(for: kinds, in: .work, upTo: .seconds(3600))
-        // Lets the waiter fall asleep first where that shows; either order must work.
-        for _ in 0..<1000 where clock.pendingTimers == timers { await Task.yield() }
+        async let waiter: Void = broker.wait(for: kinds, in: .work, upTo: timeout)
+        if movesClock {
+            while clock.pendingTimers == timers { await Task.yield() }
+        } else {
+            for _ in 0..<1000 where clock.pendingTimers == timers { await Task.yield() }
+        }
         try await action()
         await waiter
         #expect(clock.now() < Sample.start + .seconds(3000), "woken, not timed out")
@@ -115,7 +122,7 @@ import Testing
             #expect(try await broker.reserveAll().numbers == [1])
             try await broker.enqueue(Sample.message(2, due: .after(.seconds(60))))
             #expect(try await broker.reserveAll().isEmpty)
-            try await Self.expectWoken(broker, clock) {
+            try await Self.expectWoken(broker, clock, movesClock: true) {
                 clock.advance(by: .seconds(60))
                 try await broker.promote(in: .work)
             }
@@ -124,13 +131,16 @@ import Testing
     }
 
     @Test(.tags(.i8), arguments: BrokerKind.allCases)
-    func `a waiter is woken when a message comes due, without anybody's promote`(
+    func `one who waits until the next message is due is woken in time`(
         _ kind: BrokerKind
     ) async throws {
         try await withBroker(kind) { broker, clock in
             try await broker.enqueue(Sample.message(1, due: .after(.seconds(10))))
-            #expect(try await broker.reserveAll().isEmpty)
-            try await Self.expectWoken(broker, clock) { clock.advance(by: .seconds(10)) }
+            let reservation = try await broker.reserve(ReserveRequest(1), from: .work)
+            let wait = try #require(reservation.nextDue) - reservation.now
+            try await Self.expectWoken(broker, clock, upTo: wait, movesClock: true) {
+                clock.advance(by: .seconds(10))
+            }
             #expect(try await broker.reserveAll().numbers == [1])
         }
     }
@@ -142,7 +152,7 @@ import Testing
         try await withBroker(kind) { broker, clock in
             try await broker.enqueue(Sample.message(1, due: .after(.seconds(2000))))
             #expect(try await broker.reserveAll().isEmpty)
-            try await Self.expectWoken(broker, clock) {
+            try await Self.expectWoken(broker, clock, movesClock: true) {
                 try await broker.enqueue(Sample.message(2, due: .after(.seconds(10))))
                 clock.advance(by: .seconds(10))
             }
@@ -175,7 +185,7 @@ import Testing
     @Test(arguments: BrokerKind.allCases)
     func `a forward wakes those who wait at its target`(_ kind: BrokerKind) async throws {
         try await withBroker(kind) { broker, clock in
-            try await broker.enqueue([Sample.message(1)], to: .other)
+            _ = try await broker.enqueue([Sample.message(1)], to: .other)
             let taken = try await broker.reserveOne(from: .other)
             try await Self.expectWoken(broker, clock) {
                 try await broker.settle(taken, .forward(to: .work), in: .other)
@@ -209,6 +219,12 @@ import Testing
                 await group.next()
                 group.cancelAll()
             }
+        }
+    }
+
+    @Test(arguments: BrokerKind.allCases)
+    func `a wait without time to wait is over at once`(_ kind: BrokerKind) async throws {
+        try await withBroker(kind) { broker, _ in
             await broker.wait(for: nil, in: .work, upTo: .zero)
         }
     }

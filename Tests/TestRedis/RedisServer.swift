@@ -13,9 +13,8 @@ public final class RedisServer: Sendable {
     }
 
     private struct Running {
-        var server: Process
-        var watcher: Process
-        var lifeline: Pipe
+        var server: ChildProcess
+        var watcher: ChildProcess
     }
 
     /// The TCP port; 0 when the arguments turned TCP off.
@@ -58,17 +57,17 @@ public final class RedisServer: Sendable {
     }
 
     /// Ends the server at once, as a crash would.
-    public func kill() async { await end(SIGKILL) }
+    public func kill() async { await end() }
 
     /// Starts it again at the same address with the same files.
     public func restart() async throws {
-        await end(SIGKILL)
+        await end()
         try await launch()
     }
 
     /// Ends the server and removes its files. Repeated: nothing happens.
     public func stop() async {
-        await end(SIGTERM)
+        await end()
         try? FileManager.default.removeItem(at: directory)
     }
 
@@ -80,95 +79,56 @@ public final class RedisServer: Sendable {
 
     private func signal(_ number: Int32) {
         running.withLock { running in
-            if let running { Foundation.kill(running.server.processIdentifier, number) }
+            running?.server.signal(number)
         }
     }
 
     private func launch() async throws {
-        let server = Process()
-        server.executableURL = URL(fileURLWithPath: try Self.executable())
-        server.currentDirectoryURL = directory
-        server.arguments =
+        let executable = try Self.executable()
+        let words =
             [
                 "--port", "\(port)", "--bind", "127.0.0.1", "--unixsocket", socketPath,
                 "--save", "", "--appendonly", "no", "--dir", directory.path, "--logfile", "",
                 "--daemonize", "no",
             ] + arguments
-        let output = Pipe()
-        server.standardOutput = output
-        server.standardError = output
-        server.standardInput = FileHandle.nullDevice
-        let log = Mutex("")
-        let outcome: Result<Void, StartError> = try await withCheckedThrowingContinuation { ready in
-            let waiting = Mutex<CheckedContinuation<Result<Void, StartError>, any Error>?>(ready)
-            @Sendable func tell(_ result: Result<Void, StartError>) {
+        try await withCheckedThrowingContinuation { ready in
+            let waiting = Mutex<CheckedContinuation<Void, any Error>?>(ready)
+            let log = Mutex("")
+            @Sendable func tell(_ result: Result<Void, any Error>) {
                 let ready = waiting.withLock { waiting in
                     defer { waiting = nil }
                     return waiting
                 }
-                ready?.resume(returning: result)
-            }
-            output.fileHandleForReading.readabilityHandler = { handle in
-                let data = handle.availableData
-                guard !data.isEmpty else {
-                    handle.readabilityHandler = nil
-                    let text = log.withLock { $0 }
-                    return tell(.failure(StartError(description: "redis-server ended: \(text)")))
-                }
-                let text = log.withLock { log in
-                    if log.utf8.count < 1 << 16 { log += String(decoding: data, as: UTF8.self) }
-                    return log
-                }
-                // "at <socket>" is the last of the lines it says when all its doors are open.
-                if text.contains("ready to accept connections at") { tell(.success(())) }
+                ready?.resume(with: result)
             }
             do {
-                try server.run()
-                try watch(server)
+                let server = try ChildProcess(executable, words) { said in
+                    guard let said else {
+                        let text = log.withLock { $0 }
+                        return tell(
+                            .failure(StartError(description: "redis-server ended: \(text)")))
+                    }
+                    log.withLock { $0 = said }
+                    // The last line it says when all its doors are open names the socket.
+                    if said.contains("ready to accept connections at") { tell(.success(())) }
+                }
+                let watcher = try ChildProcess(
+                    "/bin/sh", ["-c", "read _; kill -9 \(server.pid)"]) { _ in }
+                running.withLock { $0 = Running(server: server, watcher: watcher) }
             } catch {
-                tell(.failure(StartError(description: "\(error)")))
+                tell(.failure(error))
             }
         }
-        try outcome.get()
     }
 
-    private func watch(_ server: Process) throws {
-        let lifeline = Pipe()
-        let watcher = Process()
-        watcher.executableURL = URL(fileURLWithPath: "/bin/sh")
-        watcher.arguments = ["-c", "read _; kill -9 \(server.processIdentifier)"]
-        watcher.standardInput = lifeline
-        watcher.standardOutput = FileHandle.nullDevice
-        watcher.standardError = FileHandle.nullDevice
-        try watcher.run()
-        running.withLock {
-            $0 = Running(server: server, watcher: watcher, lifeline: lifeline)
-        }
-    }
-
-    private func end(_ signal: Int32) async {
+    private func end() async {
         let last = running.withLock { running in
             defer { running = nil }
             return running
         }
-        guard let last else { return }
-        // The watcher goes first: afterwards the number may belong to another process.
-        last.watcher.terminate()
-        await Self.exit(of: last.watcher)
-        Foundation.kill(last.server.processIdentifier, SIGCONT)
-        Foundation.kill(last.server.processIdentifier, signal)
-        await Self.exit(of: last.server)
-        try? last.lifeline.fileHandleForWriting.close()
-    }
-
-    private static func exit(of process: Process) async {
-        await withCheckedContinuation { done in
-            // Why a thread: waiting blocks, and the tasks' threads are few.
-            Thread.detachNewThread {
-                process.waitUntilExit()
-                done.resume()
-            }
-        }
+        // The watcher goes first: afterwards the server's number may be another's.
+        await last?.watcher.kill()
+        await last?.server.kill()
     }
 
     private static func executable() throws -> String {

@@ -4,15 +4,15 @@
 -- KEYS[1] tag   KEYS[2] markers
 -- ARGV[1] ids, 16 bytes each (≤ 64)
 -- Returns: indexes (0-based) of those that are unknown or have ended.
--- Cost: O(n log N); with tracking off + one pass over at most 4,096 leases.
+-- Cost: O(n log N); where `track` was ever set + one pass over at most 4,096 leases.
 -- uses: split wake free slots finish note emit
 local ids, p, m, le = split(ARGV[1], 16), tag .. 'p', tag .. 'm', tag .. 'le'
 local refused, gone, ghosts, items, cancelled = {}, {}, {}, {}, {}
 local kinds = slots({})
 
--- Untracked leases have no record: they are looked up in the lease set itself.
+-- Where `track` was ever set a lease may have no record: it is looked up in the lease set itself.
 local untracked, too_many = {}, false
-if call('HGET', tag .. 'cfg', 'track') == '0' then
+if track then
   too_many = call('ZCARD', le) > 4096
   if not too_many then
     for _, token in ipairs(call('ZRANGE', le, 0, -1)) do untracked[sub(token, 1, 16)] = token end
@@ -23,8 +23,8 @@ end
 local function unrecorded(id)
   local head = call('HGET', p, id)
   if not head or head == '' then return nil end
-  local inserted = sub(head, 1, 6)
-  return id .. sub(head, 7, 12) .. inserted .. inserted .. '\0\0\0\0\0\0\0\0'
+  local inserted = sub(id, 1, 6) -- the time of its UUIDv7; the exact one is in the list only
+  return id .. sub(head, 1, 6) .. inserted .. inserted .. '\0\0\0\0\0\0\0\0'
 end
 
 for i = 1, #ids do
@@ -55,12 +55,12 @@ for i = 1, #ids do
 end
 if #items == 0 then return refused end
 call('HSET', m, unpack(cancelled))
-if #gone > 0 then finish(gone, table.concat(gone), 'k') end
+if #gone > 0 then finish(gone, 'k') end
 if #ghosts > 0 then
-  finish(ghosts, table.concat(ghosts), 'k', true)
+  finish(ghosts, 'k', true)
   call('HINCRBY', tag .. 'st', 'ghosts', #ghosts)
 end
 wake(kinds)
 call('HINCRBY', tag .. 'st', 'cancelled', #items)
-emit({ 'k', when .. table.concat(items) })
+emit('k', table.concat(items))
 return refused

@@ -7,24 +7,23 @@
 --          else four per message: value, unique key or '', due, epoch (3 bytes in mode 3, else '')
 --          due: 0 now · > 0 delay in ms · < 0 minus a moment in ms
 -- Returns: flat (index, code, info) of those refused; code 1 known · 2 unknown · 3 an older copy is
---          still live · 4 unique key taken, info = its id · 5 full. Mode 0: error FULL, all refused.
+--          still live · 4 unique key taken, info = its id · 5 full. Mode 0: error FULL for all.
 -- Cost: O(n), scheduled O(n log scheduled).
--- uses: split
-local mode, ids, list = ARGV[1], split(ARGV[2], 16), KEYS[3]
+local mode, packed, list = ARGV[1], ARGV[2], KEYS[3]
 local marker = markers .. sub(list, -8)
 local p, m = tag .. 'p', tag .. 'm'
 local room = tonumber(call('HGET', tag .. 'cfg', 'max') or 1000000) - call('HLEN', p)
 
 if mode == '0' then
-  local n = #ids
+  local n = #packed / 16
   if n > room then return redis.error_reply('FULL the queue holds its maximum') end
   -- No record yet: until the first run the entry in the list and the head of the body say it all.
   local entries, bodies, tail = {}, {}, when .. when .. '\0\0\0\0\0\0\0\0'
   for i = 1, n do
-    local id, value = ids[i], ARGV[2 + i]
+    local id, value = sub(packed, 16 * i - 15, 16 * i), ARGV[2 + i]
     entries[i] = id .. sub(value, 1, 6) .. tail
     bodies[2 * i - 1] = id
-    bodies[2 * i] = when .. value
+    bodies[2 * i] = value
   end
   call('HSET', p, unpack(bodies))
   call('RPUSH', list, unpack(entries))
@@ -55,8 +54,8 @@ local function refusal(id, epoch)
 end
 
 local entries, scheduled, refused, accepted = {}, {}, {}, 0
-for i = 1, #ids do
-  local id = ids[i]
+for i = 1, #packed / 16 do
+  local id = sub(packed, 16 * i - 15, 16 * i)
   local value, unique, due, epoch = unpack(ARGV, 4 * i - 1, 4 * i + 2)
   if mode ~= '3' then epoch = '\0\0\0' end
   local code, info = refusal(id, read('>I3', epoch)), false
@@ -74,7 +73,7 @@ for i = 1, #ids do
     if due > 0 then due = now + due else due = -due end
     local entry = id .. sub(value, 1, 6) .. when .. pack('>I6', math.max(due, now))
       .. '\0\0\0' .. epoch .. '\0\0'
-    call('HSET', p, id, when .. value)
+    call('HSET', p, id, value)
     call('HSET', m, id, entry)
     if unique ~= '' then
       call('HSET', tag .. 'u', unique, id)

@@ -1,16 +1,16 @@
 -- prelude: what the words share. A text is put together of the clock, the head below (up to the
--- first piece) and the pieces that the word's line '-- uses:' names, with what those use in turn, in
--- the order of this file; then the word. Why: at one message per call, unused closures are the cost.
+-- first piece), the pieces that the word's line '-- uses:' names, with what those use in turn, in
+-- the order of this file, and the word. Why: at one message per call unused closures cost most.
 --
 --   entry  42 B = id 16 | band 1 | kind 4 | max 1 | insertedAt 6 | readyAt 6 | attempt 1 | lost 1
 --                 | generation 1 | epoch 3 | count 2
---   token  56 B = entry | executedAt 6 | nonce 8
---   record      = entry (waits) · token (leased) · entry, executedAt, nonce, letter 1, when 6, reason
---   body        = insertedAt 6 | band 1 | kind 4 | max 1 | the producer's bytes; '' is a tombstone
---   ended       = first 6 | when 6 | letter 1 | ids: one element of `c`; first counts earlier endings
+--   token  56 B = entry | executedAt 6 | nonce 7 | place in the batch 1
+--   record      = entry (waits) · token (leased) · token with a new entry, letter 1, when 6, reason
+--   body        = band 1 | kind 4 | max 1 | the producer's bytes; '' is a tombstone
+--   ended       = first 6 | when 6 | letter 1 | ids: an element of `c`; first = endings before it
 --
--- KEYS[1] the tag with its colon, KEYS[2] the prefix of the markers; neither ever exists as a key, so
--- in a slot that migrates each call is sent on and answered TRYAGAIN before anything is written.
+-- KEYS[1] the tag with its colon, KEYS[2] the prefix of the markers; neither ever exists as a key,
+-- so in a slot that migrates each call is answered TRYAGAIN before anything is written.
 -- Binary strings are compared as numbers or for equality: Lua's < follows the server's locale.
 local call, sub, byte = redis.call, string.sub, string.byte
 local pack, read, floor = struct.pack, struct.unpack, math.floor
@@ -52,8 +52,9 @@ end
 -- piece: put, uses: kind
 -- Puts entries into their lists: RPUSH at the tail, LPUSH at the head, in their order either way.
 -- A suspect (lost ≥ 2) goes to the list with '!' (I6). Adds to `kinds`; the caller wakes them.
+-- Returns how many suspects there were.
 local function put(command, entries, kinds)
-  local lists, suspects, first, last, step = {}, 0, 1, #entries, 1
+  local lists, alone, first, last, step = {}, 0, 1, #entries, 1
   if command == 'LPUSH' then first, last, step = last, 1, -1 end
   for i = first, last, step do
     local entry = entries[i]
@@ -61,19 +62,20 @@ local function put(command, entries, kinds)
     kinds[name] = true
     name = byte(entry, 17) % 8 .. ':' .. name
     if byte(entry, 36) > 1 then
-      name, suspects = name .. '!', suspects + 1
+      name, alone = name .. '!', alone + 1
     end
     local list = lists[name]
     if list then list[#list + 1] = entry else lists[name] = { entry } end
   end
   for name, list in pairs(lists) do call(command, tag .. 'w:' .. name, unpack(list)) end
-  if suspects > 0 then call('HINCRBY', tag .. 'cfg', 'sus', suspects) end
+  if alone > 0 then call('HINCRBY', tag .. 'cfg', 'sus', alone) end
+  return alone
 end
 
 -- piece: free
 -- Frees the unique keys of these messages (I9). A dead letter keeps its name in `ui` for a redrive.
 local function free(ids, keep_name)
-  if #ids == 0 or call('EXISTS', tag .. 'ui') == 0 then return end
+  if #ids == 0 then return end
   local names = call('HMGET', tag .. 'ui', unpack(ids))
   for i = 1, #ids do
     if names[i] and call('HGET', tag .. 'u', names[i]) == ids[i] then
@@ -96,15 +98,15 @@ local function horizon(ids)
 end
 
 -- piece: settings
--- Options of the queue that the endings need, in one read.
-local settings = call('HMGET', tag .. 'cfg', 'maxc', 'keep', 'records', 'events')
-local events_on = settings[4] ~= '0'
+-- The options of the queue in one read; false where not set. `track` stays once it was set: its
+-- presence says that a lease may have no record.
+local paused, max_running, suspects, track, events, keep_ms, keep_records = unpack(call('HMGET',
+  tag .. 'cfg', 'paused', 'maxc', 'sus', 'track', 'events', 'keep', 'records'))
 
 -- piece: slots, uses: settings
 -- Before leases end: at the limit of concurrency any kind may have waited, so all are woken.
 local function slots(kinds)
-  local limit = settings[1]
-  if limit and call('ZCARD', tag .. 'le') >= tonumber(limit) then
+  if max_running and call('ZCARD', tag .. 'le') >= tonumber(max_running) then
     for _, name in ipairs(call('HKEYS', tag .. 'k')) do kinds[name] = true end
   end
   return kinds
@@ -114,8 +116,8 @@ end
 -- Drops records beyond `records` or older than `keep`, at most `budget` of them (I10).
 -- `ended` counts the endings so far. A forwarded message that came back keeps its record.
 local function trim(ended, budget)
-  local c, most = tag .. 'c', tonumber(settings[3] or 100000)
-  local oldest = now - tonumber(settings[2] or 600000)
+  local c, most = tag .. 'c', tonumber(keep_records or 100000)
+  local oldest = now - tonumber(keep_ms or 600000)
   local head = call('LINDEX', c, 0)
   if not head then return end
   local first, at = read('>I6I6', head)
@@ -131,13 +133,13 @@ local function trim(ended, budget)
     local drop = at <= oldest and size or math.max(0, math.min(size, ended - first - most))
     if drop > budget then drop = budget end
     budget = drop < size and 0 or budget - drop
+    local forwarded = byte(element, 13) == 102 and sub(element, 13, 13) .. sub(element, 7, 12)
     for place = 14, drop * 16 - 2, 16 do
-      local id, gone = sub(element, place, place + 15), true
-      if sub(element, 13, 13) == 'f' then
-        local record = call('HGET', tag .. 'm', id)
-        gone = record and sub(record, 57, 63) == 'f' .. sub(element, 7, 12)
+      local id = sub(element, place, place + 15)
+      local record = forwarded and call('HGET', tag .. 'm', id)
+      if not forwarded or (record and sub(record, 57, 63) == forwarded) then
+        doomed[#doomed + 1] = id
       end
-      if gone then doomed[#doomed + 1] = id end
     end
     if drop < size then
       back[#back + 1] = pack('>I6', first + drop) .. sub(element, 7, 13)
@@ -154,16 +156,17 @@ end
 -- piece: finish, uses: free trim
 -- These messages have ended with letter a, k or f; their records stay for a while (`c`, trim).
 -- A ghost keeps its tombstone in `p` until its entry leaves the list.
-local function finish(ids, packed, letter, ghost)
+local function finish(ids, letter, ghost)
   local n = #ids
   local ended = call('HINCRBY', tag .. 'st', 'ended', n)
-  call('RPUSH', tag .. 'c', pack('>I6', ended - n) .. when .. letter .. packed)
+  ids[0] = pack('>I6', ended - n) .. when .. letter
+  call('RPUSH', tag .. 'c', table.concat(ids, '', 0))
   if not ghost then call('HDEL', tag .. 'p', unpack(ids)) end
-  if call('EXISTS', tag .. 'pr', tag .. 'ah') > 0 then
+  if call('EXISTS', tag .. 'pr', tag .. 'ah', tag .. 'ui') > 0 then
     call('HDEL', tag .. 'pr', unpack(ids))
     call('HDEL', tag .. 'ah', unpack(ids))
+    free(ids)
   end
-  free(ids)
   trim(ended, 2 * n)
 end
 
@@ -176,9 +179,9 @@ local function note(token, text)
 end
 
 -- piece: emit, uses: settings
--- One stream entry per call: pairs of letter and items, `when` before the items.
-local function emit(pairs_of)
-  if events_on then call('XADD', tag .. 'ev', '*', unpack(pairs_of)) end
+-- One stream entry per call: the time as field t, then letter and items for each letter.
+local function emit(...)
+  if events ~= '0' then call('XADD', tag .. 'ev', event_id, 't', when, ...) end
 end
 
 -- piece: same

@@ -18,19 +18,22 @@ if #entries > 0 then
   local ids = {}
   for i = 1, #entries do ids[i] = sub(entries[i], 1, 16) end
   call('ZREM', x, unpack(entries))
-  for _, hash in ipairs({ 'p', 'm', 'pr', 'ah', 'ui' }) do call('HDEL', tag .. hash, unpack(ids)) end
+  for _, hash in ipairs({ 'p', 'm', 'pr', 'ah', 'ui' }) do
+    call('HDEL', tag .. hash, unpack(ids))
+  end
   horizon(ids)
   call('HINCRBY', st, 'pruned', #entries)
 end
 
--- Events: those archived, or old ones where nobody archives; then the cap on bytes.
+-- Events: those archived, or old ones where nobody archives; then the cap on bytes. Whole nodes
+-- of the stream go (at most 100 entries each), so up to one node of old ones stays.
 local marks = call('HMGET', cfg, 'archived', 'evbytes')
-local mark = marks[1] or string.format('%.0f', now - tonumber(settings[2] or 600000))
-local dropped = call('XTRIM', ev, 'MINID', '~', mark, 'LIMIT', n)
-local bytes, most = call('MEMORY', 'USAGE', ev) or 0, tonumber(marks[2] or 67108864)
-if bytes > most then
+local mark = marks[1] or string.format('%.0f', now - tonumber(keep_ms or 600000))
+local dropped = call('XTRIM', ev, 'MINID', '~', mark, 'LIMIT', 1000)
+local bytes, most = redis.pcall('MEMORY', 'USAGE', ev), tonumber(marks[2] or 67108864)
+if type(bytes) == 'number' and bytes > most then -- false: no events; a table: not allowed here
   local keep = floor(call('XLEN', ev) * most / bytes)
-  local cut = call('XTRIM', ev, 'MAXLEN', '~', keep, 'LIMIT', n)
+  local cut = call('XTRIM', ev, 'MAXLEN', '~', keep, 'LIMIT', 1000)
   if cut > 0 then call('HINCRBY', st, 'evdropped', cut) end
   dropped = dropped + cut
 end

@@ -27,8 +27,8 @@ end
 if sub(KEYS[3], -1) == '!' then call('HINCRBY', tag .. 'cfg', 'sus', -#entries) end
 if #ids > 0 then
   call('HSET', tag .. 'm', unpack(records))
-  finish(ids, table.concat(ids), 'k')
+  finish(ids, 'k')
   call('HINCRBY', tag .. 'st', 'purged', #ids)
-  emit({ 'k', when .. table.concat(items) })
+  emit('k', table.concat(items))
 end
 return #entries

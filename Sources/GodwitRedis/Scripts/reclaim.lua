@@ -1,13 +1,18 @@
 #!lua flags=allow-oom
 -- reclaim: expired lease → ready again at the head, or dead as crash-loop
--- Guarantee: raises lost, never attempt; only a lease lost while alone (lost was ≥ 2) can kill (I6).
+-- Guarantee: raises lost, never attempt; only a lease lost while alone (lost was ≥ 2) kills (I6).
 -- KEYS[1] tag   KEYS[2] markers
 -- ARGV[1] count (≤ 128)   ARGV[2] crash budget (3)
 -- Returns: {ready again, dead}.       Cost: O(count log leased).
 -- uses: bump kind wake put free slots note emit history
-local tokens = call('ZRANGE', tag .. 'le', '-inf', '(' .. string.format('%.0f', (now + 1) * 1000),
-  'BYSCORE', 'LIMIT', '0', ARGV[1])
+local tokens = call('ZRANGE', tag .. 'le', '-inf', now, 'BYSCORE', 'LIMIT', '0', ARGV[1])
 if #tokens == 0 then return { 0, 0 } end
+
+-- In the order in which they were handed out: by time, then by place in the batch.
+local handed = {}
+for i = 1, #tokens do handed[tokens[i]] = read('>I6', tokens[i], 43) * 256 + byte(tokens[i], 56) end
+table.sort(tokens, function(a, b) return handed[a] < handed[b] end)
+
 local budget, kinds = tonumber(ARGV[2]), slots({})
 local ready, dead, dead_ids, records, items, letters, reasons = {}, {}, {}, {}, {}, {}, {}
 for i = 1, #tokens do
@@ -39,5 +44,5 @@ end
 put('LPUSH', ready, kinds)
 wake(kinds)
 call('HINCRBY', tag .. 'st', 'lost', #tokens)
-emit({ 'l', when .. table.concat(items) })
+emit('l', table.concat(items))
 return { #ready, #dead_ids }

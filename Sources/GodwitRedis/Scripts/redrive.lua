@@ -35,5 +35,5 @@ call('HSET', tag .. 'm', unpack(records))
 put('RPUSH', ready, kinds)
 wake(kinds)
 call('HINCRBY', tag .. 'st', 'redriven', #taken)
-emit({ 'r', when .. table.concat(items) })
+emit('r', table.concat(items))
 return refused

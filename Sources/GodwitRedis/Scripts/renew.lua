@@ -6,9 +6,9 @@
 -- Returns: indexes (0-based) of the lost leases.        Cost: O(n log leased).
 -- uses: split
 local tokens, le = split(ARGV[2], 56), tag .. 'le'
-local leases, score = {}, (now + tonumber(ARGV[1])) * 1000
+local leases, score = {}, string.format('%.0f', now + tonumber(ARGV[1]))
 for i = 1, #tokens do
-  leases[2 * i - 1], leases[2 * i] = score + i, tokens[i]
+  leases[2 * i - 1], leases[2 * i] = score, tokens[i]
 end
 local lost = {}
 -- Why GT: a late beat, or a shorter lease asked for, never brings a deadline forward.

@@ -62,7 +62,7 @@ if #dead > 0 then
   call('ZADD', tag .. 'x', unpack(dead))
   free(dead_ids, true)
 end
-if #forwarded > 0 then finish(forwarded, table.concat(forwarded), 'f') end
+if #forwarded > 0 then finish(forwarded, 'f') end
 put('LPUSH', ready, kinds)
 wake(kinds)
 
@@ -71,10 +71,10 @@ for letter, list in pairs(items) do
   if #list > 0 then
     call('HINCRBY', tag .. 'st', counter[letter], #list)
     event[#event + 1] = letter
-    event[#event + 1] = when .. table.concat(list)
+    event[#event + 1] = table.concat(list)
   end
 end
 event[#event + 1] = 'e'
 event[#event + 1] = ARGV[1]
-emit(event)
+emit(unpack(event))
 return stale

@@ -15,6 +15,7 @@ extension MemoryBroker {
     }
 
     public func wait(for kinds: [Kind]?, in queue: QueueName, upTo timeout: Duration) async {
+        guard timeout > .zero else { return }
         let signal = Signal()
         let key = state.withLock { state -> UInt64? in
             if state.isShutDown || state.ledger.hasReady(kinds, in: queue) { return nil }

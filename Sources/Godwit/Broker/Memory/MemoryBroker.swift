@@ -29,6 +29,8 @@ public final class MemoryBroker: Broker {
         self.validation = Validation(limits, location: Self.location)
     }
 
+    public var isShutDown: Bool { state.withLock { $0.isShutDown } }
+
     public var `operator`: any Operator { self }
     public var inspector: any Inspector { self }
     public var eventLog: any EventLog { self }
