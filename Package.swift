@@ -123,6 +123,11 @@ let package = Package(
             swiftSettings: settings),
         .target(name: "TestRedis", path: "Tests/TestRedis", swiftSettings: settings),
         .testTarget(
+            name: "CommandTests",
+            // Why the programs: they are run, and so must be built with the tests.
+            dependencies: ["GodwitCLI", "hello", "file-digest", "TestRedis"],
+            swiftSettings: settings),
+        .testTarget(
             name: "BrokerContractTests",
             dependencies: ["Godwit", "GodwitRedis", "GodwitSQLite", "GodwitTesting", "TestRedis"],
             swiftSettings: settings),
