@@ -46,6 +46,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.0"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.5.0"),
     ],
     targets: [
         .target(name: "MessagePack", swiftSettings: settings),
@@ -89,14 +90,16 @@ let package = Package(
         .executableTarget(
             name: "GodwitCLI",
             dependencies: [
-                "Godwit", "GodwitSQLite", "GodwitRedis", "RedisClient",
+                "Godwit", "GodwitSQLite", "GodwitRedis", "MessagePack", "RedisClient",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(
                     name: "ArgumentParser", package: "swift-argument-parser", condition: command),
                 .product(
                     name: "Histogram", package: "hdrhistogram-swift", condition: command),
                 .product(name: "Subprocess", package: "swift-subprocess", condition: command),
+                .product(name: "SystemPackage", package: "swift-system", condition: command),
             ],
             swiftSettings: settings),
         .executableTarget(
@@ -110,6 +113,7 @@ let package = Package(
                 .product(
                     name: "ArgumentParser", package: "swift-argument-parser", condition: command),
                 .product(name: "Subprocess", package: "swift-subprocess", condition: command),
+                .product(name: "SystemPackage", package: "swift-system", condition: command),
             ],
             path: "Examples/file-digest", swiftSettings: settings),
         .testTarget(
@@ -118,6 +122,11 @@ let package = Package(
             name: "GodwitTests", dependencies: ["Godwit", "GodwitTesting", "MessagePack", .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"), .product(name: "Logging", package: "swift-log")],
             swiftSettings: settings),
         .target(name: "TestRedis", path: "Tests/TestRedis", swiftSettings: settings),
+        .testTarget(
+            name: "CommandTests",
+            // Why the programs: they are run, and so must be built with the tests.
+            dependencies: ["GodwitCLI", "hello", "file-digest", "TestRedis"],
+            swiftSettings: settings),
         .testTarget(
             name: "BrokerContractTests",
             dependencies: ["Godwit", "GodwitRedis", "GodwitSQLite", "GodwitTesting", "TestRedis"],

@@ -47,6 +47,7 @@ public final class SQLiteBroker: Broker {
         waiters = parts.waiters
     }
 
+    public var isShutDown: Bool { waiters.isClosed }
     public var `operator`: any Operator { self }
     public var inspector: any Inspector { self }
     public var eventLog: any EventLog { self }

@@ -21,7 +21,7 @@ public final class Worker: Service, Sendable {
     let options: WorkerOptions
     let handlers: Handlers
     let state: Mutex<WorkerCell>
-    let number: UInt32
+    package let number: UInt32
 
     /// Makes a worker; nothing moves before ``run()``.
     ///

@@ -1,0 +1,54 @@
+# Godwit. Bare `make` prints this list.
+SWIFT  ?= swift
+TRAITS ?= Command
+# Why one folder, in release: the demo, the tests and the bench share one build.
+BUILD   = $(SWIFT) build -c release --traits $(TRAITS)
+BIN     = .build/release
+SOURCES = Package.swift Sources Tests Examples
+DIR    ?= /usr/share/doc
+LIMIT  ?= 5000
+FUZZ_SECONDS ?= 60
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build demo test check bench fuzz chaos format lint verify clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Install the system packages that are missing (root on Debian; else prints the command)
+	@./scripts/setup.sh
+
+build: setup ## Build everything in release
+	$(BUILD)
+
+demo: setup ## Digest real files with a worker killed half way; DIR=/path LIMIT=5000 ARGS=…
+	$(BUILD) --product file-digest
+	$(BIN)/file-digest --dir "$(DIR)" --limit "$(LIMIT)" $(ARGS)
+
+test: setup ## Build once in release and run every test; ARGS="--filter X" for some
+	$(SWIFT) test -c release --traits $(TRAITS) --parallel $(ARGS)
+
+check: lint verify test ## What must pass before a merge
+
+bench: setup ## Measure SQLite and, with REDIS=redis://…, Redis
+	$(BUILD) --product godwit
+	./scripts/bench.sh "$(REDIS)"
+
+fuzz: setup ## Fuzz the decoders for FUZZ_SECONDS=60 each
+	./Fuzz/run.sh messagepack $(FUZZ_SECONDS)
+	./Fuzz/run-resp.sh $(FUZZ_SECONDS)
+
+chaos: setup ## Kill and pause worker processes at random moments
+	$(SWIFT) test -c release --traits $(TRAITS) --filter CrashTests
+
+format: ## Format the sources
+	$(SWIFT) format format --in-place --parallel --recursive $(SOURCES)
+
+lint: ## Check the format
+	$(SWIFT) format lint --strict --parallel --recursive $(SOURCES)
+
+verify: ## Prove that what is generated or copied is fresh
+	@./scripts/verify.sh
+
+clean: ## Remove what was built
+	rm -rf .build

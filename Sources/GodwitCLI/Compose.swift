@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+import Foundation
+import Godwit
+import GodwitRedis
+import GodwitSQLite
+import Logging
+import RedisClient
+
+/// A store that is open, and what it is called in texts.
+struct OpenStore: Sendable {
+    let broker: any Broker
+    /// Without credentials.
+    let name: String
+    let meter: any StoreMeter
+}
+
+/// Turns the text of `--broker` into a broker: the only file that names concrete ones.
+enum Compose {
+    enum Location: Hashable {
+        case memory
+        case sqlite(path: String)
+        case redis(url: String)
+    }
+
+    /// Opens what `typed` names, or GODWIT_BROKER, or the user's own file.
+    static func open(_ typed: String?, logger: Logger) async throws -> OpenStore {
+        try await open(location(typed: typed, environment: ProcessInfo.processInfo.environment))
+    }
+
+    static func open(_ location: Location) async throws -> OpenStore {
+        switch location {
+        case .memory:
+            return OpenStore(broker: MemoryBroker(), name: "memory:", meter: NoMeter())
+        case .sqlite(let path):
+            try makeDirectory(of: path)
+            return OpenStore(
+                broker: try await SQLiteBroker(path: path), name: "sqlite:\(path)",
+                meter: FileMeter(path: path))
+        case .redis(let url):
+            let parsed = try RedisURL(url)
+            return OpenStore(
+                broker: try await RedisBroker(parsed), name: "\(parsed)",
+                meter: try RedisMeter(parsed))
+        }
+    }
+
+    static func location(typed: String?, environment: [String: String]) throws -> Location {
+        if let typed {
+            let location = try parse(typed, from: "--broker")
+            if case .redis(let url) = location, holdsPassword(url) {
+                throw Failure(
+                    .usage,
+                    """
+                    the URL given to --broker holds a password, and every user of this machine can \
+                    read command lines. Nothing was done. Put the URL into GODWIT_BROKER, or the \
+                    password into GODWIT_REDIS_PASSWORD or a file named by ?password-file=/path; \
+                    and change it if others may have seen it.
+                    """)
+            }
+            return location
+        }
+        if let text = environment["GODWIT_BROKER"], !text.isEmpty {
+            return try parse(text, from: "GODWIT_BROKER")
+        }
+        let data =
+            environment["XDG_DATA_HOME"].flatMap { $0.hasPrefix("/") ? $0 : nil }
+            ?? environment["HOME"].map { $0 + "/.local/share" }
+        guard let data else {
+            throw Failure(
+                .configuration,
+                "no store is named and HOME is not set. Give --broker sqlite:PATH or set GODWIT_BROKER.")
+        }
+        return .sqlite(path: data + "/godwit/godwit.db")
+    }
+
+    private static func parse(_ text: String, from source: String) throws -> Location {
+        if text == "memory:" { return .memory }
+        if text.hasPrefix("sqlite:") {
+            var path = text.dropFirst("sqlite:".count)
+            if path.hasPrefix("//") { path = path.dropFirst(2) }
+            guard !path.isEmpty, !path.contains("\0") else {
+                throw Failure(.usage, "\(source) names no file. Write sqlite:PATH, for example sqlite:jobs.db.")
+            }
+            return .sqlite(path: String(path))
+        }
+        if text.hasPrefix("redis://") || text.hasPrefix("rediss://") || text.hasPrefix("redis+unix://") {
+            do {
+                _ = try RedisURL(text)
+            } catch {
+                throw Failure(.usage, "\(source): \(error)")
+            }
+            return .redis(url: text)
+        }
+        // Why only the scheme: the rest may hold a password.
+        let scheme = text.firstIndex(of: ":").map { String(text[..<$0]) } ?? text
+        throw Failure(
+            .usage,
+            """
+            \(source) starts with '\(scheme.prefix(40).escapedForDisplay)', which is no broker. Use \
+            memory:, sqlite:PATH, redis://host:port/db, rediss://host:port/db or redis+unix:///path.
+            """)
+    }
+
+    private static func holdsPassword(_ url: String) -> Bool {
+        guard let parsed = try? RedisURL(url) else { return true }
+        return parsed.password != nil
+    }
+
+    private static func makeDirectory(of path: String) throws {
+        let directory = URL(fileURLWithPath: path).deletingLastPathComponent()
+        do {
+            try FileManager.default.createDirectory(
+                at: directory, withIntermediateDirectories: true,
+                attributes: [.posixPermissions: 0o700])
+        } catch {
+            throw Failure(
+                .cannotCreate,
+                """
+                the directory \(directory.path.escapedForDisplay) can't be made: \
+                \(error.localizedDescription). Check the path and its rights.
+                """)
+        }
+    }
+}

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+import ArgumentParser
+import Foundation
+import Godwit
+
+/// `godwit enqueue`: payloads from the command line, from stdin or from the lines of a file.
+struct Enqueue: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Add a message, or one per line, to a queue.",
+        discussion: """
+            The bytes are stored as given: as JSON where they parse as JSON, as plain bytes \
+            otherwise. Prints the id of each message. The same --id again adds nothing, so an \
+            enqueue whose answer was lost is repeated with it.
+            """)
+
+    @Argument(help: "The queue.", transform: StoreOptions.queue)
+    var queue: QueueName
+    @Argument(help: "The kind of job, which chooses its handler.", transform: StoreOptions.kind)
+    var kind: Kind
+    @Argument(help: "The payload, or - to read it from stdin; empty when left out.")
+    var payload: String?
+
+    @Option(help: "One message per line of this file, or of stdin with -.")
+    var lines: String?
+    @Option(help: "0 is served first, 7 last.")
+    var priority: Int = 3
+    @Option(help: "Start no earlier than this from now: 500ms, 30s, 5m, 2h.", transform: StoreOptions.duration)
+    var delay: Duration?
+    @Option(help: "Start no earlier than this moment, in ISO 8601: 2026-01-31T08:00:00Z.")
+    var at: String?
+    @Option(help: "At most one live message of the queue has this key.")
+    var unique: String?
+    @Option(help: "A header that travels along, name=value; may be repeated.")
+    var header: [String] = []
+    @Option(help: "Your own id for the message, a UUID.", transform: StoreOptions.id)
+    var id: MessageID?
+    @Option(help: "Failures until the message is dead, 1 to 254.")
+    var maxAttempts: Int?
+    @OptionGroup var store: StoreOptions
+
+    struct Accepted: Row {
+        static let columns = ["id", "state"]
+        let id: String
+        let isNew: Bool
+        var cells: [String] { [id, isNew ? "new" : "known"] }
+    }
+
+    func validate() throws {
+        guard Priority(priority) != nil else {
+            throw ValidationError("--priority is 0 (served first) to 7 (last), not \(priority).")
+        }
+        if let maxAttempts, !(1...254).contains(maxAttempts) {
+            throw ValidationError("--max-attempts is 1 to 254, not \(maxAttempts).")
+        }
+        if delay != nil, at != nil {
+            throw ValidationError("--delay and --at exclude each other: give one.")
+        }
+        if lines != nil, payload != nil {
+            throw ValidationError("a payload and --lines exclude each other: give one.")
+        }
+        if lines != nil, id != nil || unique != nil {
+            throw ValidationError(
+                "--id and --unique name one message, --lines makes many: all but the first would be refused.")
+        }
+        if let unique, unique.isEmpty || unique.utf8.count > BrokerLimits.uniqueKeyBytes {
+            throw ValidationError("--unique takes 1 to \(BrokerLimits.uniqueKeyBytes) bytes, not \(unique.utf8.count).")
+        }
+        _ = try options()
+    }
+
+    func run() async throws {
+        let options = try options()
+        if let lines {
+            return try await store.withStore {
+                try await enqueue(LineSource(lines), options, on: $0)
+            }
+        }
+        let payload = try bytes()
+        try await store.withStore { store in
+            noteMemory(store)
+            let queue = Queue(self.queue, on: store.broker)
+            let accepted = try await queue.enqueue(
+                kind: kind, payloads: [payload], as: Self.contentType(of: payload), options)
+            try show(accepted)
+        }
+    }
+
+    private func enqueue(
+        _ source: consuming LineSource, _ options: [EnqueueOption], on store: OpenStore
+    ) async throws {
+        noteMemory(store)
+        let queue = Queue(self.queue, on: store.broker)
+        let batch = store.broker.limits.batch
+        var all: [Accepted] = []
+        var count = 0
+        var known = 0
+        var ended = false
+        while !ended {
+            // Why runs: one call carries one content type, and lines are mostly all alike.
+            var type: ContentType?
+            var payloads: [[UInt8]] = []
+            while payloads.count < batch {
+                guard let line = try source.peek(limit: store.broker.limits.messageBytes) else {
+                    ended = true
+                    break
+                }
+                let own = Self.contentType(of: line)
+                if type == nil { type = own }
+                guard type == own else { break }
+                payloads.append(line)
+                source.take()
+            }
+            guard let type else { break }
+            do {
+                let accepted = try await queue.enqueue(kind: kind, payloads: payloads, as: type, options)
+                count += accepted.count
+                known += accepted.filter { !$0.isNew }.count
+                let rows = accepted.map { Accepted(id: "\($0.id)", isNew: $0.isNew) }
+                if self.store.format == .json {
+                    all += rows
+                } else {
+                    try show(accepted)
+                }
+            } catch {
+                let failure = Failure(error)
+                throw Failure(
+                    failure.code,
+                    """
+                    \(failure.description) \(count) line(s) were accepted before; the lines from \
+                    \(count + 1) to \(count + payloads.count) were in this call. Go on from line \
+                    \(count + 1), for example with `tail -n +\(count + 1)`\
+                    \(failure.code == .temporary ? ", after a look at whether they got there" : "").
+                    """)
+            }
+        }
+        if self.store.format == .json { try self.store.output.list(all) }
+        Talk.say("\(count) message(s) in '\(self.queue)'" + (known > 0 ? ", \(known) known before" : ""))
+    }
+
+    private func show(_ accepted: [Enqueued]) throws {
+        switch store.format {
+        case .text:
+            for one in accepted {
+                print(one.id)
+                if !one.isNew { Talk.say("\(one.id) was there already: nothing was added") }
+            }
+        case .json where accepted.count == 1:
+            try store.output.one(Accepted(id: "\(accepted[0].id)", isNew: accepted[0].isNew))
+        case .json, .jsonl:
+            try store.output.list(accepted.map { Accepted(id: "\($0.id)", isNew: $0.isNew) })
+        }
+    }
+
+    private func noteMemory(_ store: OpenStore) {
+        if store.name == "memory:" {
+            Talk.say("memory: ends with this command, and the message with it; use sqlite: or redis: to keep it")
+        }
+    }
+
+    private func bytes() throws -> [UInt8] {
+        guard payload == "-" else { return Array((payload ?? "").utf8) }
+        var source = try LineSource("-")
+        // Why one more than the limit: what is over it is refused with its size, not cut.
+        return try source.all(limit: BrokerLimits.hardMessageBytes + 1)
+    }
+
+    private func options() throws -> [EnqueueOption] {
+        var options: [EnqueueOption] = []
+        if let priority = Priority(priority) { options.append(.priority(priority)) }
+        if let delay { options.append(.delayed(by: delay)) }
+        if let at { options.append(.at(try Self.moment(at))) }
+        if let unique { options.append(.unique(by: unique)) }
+        if let id { options.append(.id(id)) }
+        if let maxAttempts { options.append(.maxAttempts(maxAttempts)) }
+        var headers: [String: String] = [:]
+        for header in header {
+            guard let equals = header.firstIndex(of: "="), equals != header.startIndex else {
+                throw ValidationError(
+                    "'\(header.prefix(60).escapedForDisplay)' is not a header: write --header name=value.")
+            }
+            headers[String(header[..<equals])] = String(header[header.index(after: equals)...])
+        }
+        if !headers.isEmpty { options.append(.headers(headers)) }
+        return options
+    }
+
+    static func moment(_ text: String) throws -> Timestamp {
+        let styles = [
+            Date.ISO8601FormatStyle(), Date.ISO8601FormatStyle(includingFractionalSeconds: true),
+        ]
+        for style in styles {
+            if let date = try? Date(text, strategy: style) { return Timestamp(date) }
+        }
+        throw ValidationError(
+            """
+            '\(text.prefix(60).escapedForDisplay)' is not a moment in ISO 8601: write \
+            2026-01-31T08:00:00Z or 2026-01-31T09:00:00+01:00.
+            """)
+    }
+
+    /// JSON where the bytes parse as JSON.
+    static func contentType(of payload: [UInt8]) -> ContentType {
+        guard !payload.isEmpty else { return .bytes }
+        let isJSON = (try? JSONSerialization.jsonObject(with: Data(payload), options: .fragmentsAllowed)) != nil
+        return isJSON ? .json : .bytes
+    }
+}

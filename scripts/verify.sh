@@ -1,0 +1,23 @@
+#!/bin/sh
+# Proves that what is copied from one place to another is the same in both.
+set -eu
+cd "$(dirname "$0")/.."
+
+# The README's first program is Examples/hello, byte for byte.
+shown=$(mktemp)
+trap 'rm -f "$shown"' EXIT
+awk '/^```swift$/ && !found { inside = 1; next } /^```$/ && inside { found = 1; inside = 0 } inside' \
+    README.md >"$shown"
+if ! diff -u "$shown" Examples/hello/hello.swift; then
+    echo "verify: the first program of README.md is not Examples/hello/hello.swift" >&2
+    exit 1
+fi
+
+# Every source file names its licence, but for the program that the README shows.
+unmarked=$(find Sources Tests Examples -name '*.swift' ! -path Examples/hello/hello.swift \
+    -exec sh -c 'head -1 "$1" | grep -q SPDX-License-Identifier || echo "$1"' _ {} \;)
+if [ -n "$unmarked" ]; then
+    echo "verify: without a licence line: $unmarked" >&2
+    exit 1
+fi
+echo "verify: all fresh"
