@@ -21,6 +21,7 @@ fi
 [ -e /usr/include/sqlite3.h ] || need libsqlite3-dev
 has redis-server || need redis-server
 has sha256sum || need coreutils
+has openssl || need openssl
 
 [ -z "$missing" ] && exit 0
 

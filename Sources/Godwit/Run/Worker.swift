@@ -154,6 +154,7 @@ public final class Worker: Service, Sendable {
         let now = queue.broker.time.now()
         let tasks = state.withLock { cell -> [Task<Void, Never>] in
             cell.timeoutTimer = nil
+            cell.timeoutCheckAt = nil
             return cell.tasks(of: cell.worker.timedOut(at: now))
         }
         tasks.forEach { $0.cancel() }

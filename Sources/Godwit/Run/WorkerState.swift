@@ -41,7 +41,9 @@ struct WorkerState: Sendable {
 
     private(set) var phase = Phase.working
     private(set) var backlog: Deque<(sequence: UInt64, leased: LeasedMessage)> = []
-    private(set) var running: [Int: Run] = [:]
+    /// By slot; nil where nothing runs.
+    private(set) var slots: [Run?]
+    private(set) var runningCount = 0
     private(set) var unsettled: [Settlement] = []
     private var unsettledSince: Timestamp?
     private(set) var settling: [LeaseToken] = []
@@ -66,10 +68,16 @@ struct WorkerState: Sendable {
         self.batch = batch
         self.fixedPrefetch = prefetch
         self.request = request
+        self.slots = Array(repeating: nil, count: concurrency)
+    }
+
+    /// What runs, with its slot.
+    private var running: some Sequence<(slot: Int, run: Run)> {
+        slots.enumerated().lazy.compactMap { slot, run in run.map { (slot, $0) } }
     }
 
     /// Held messages that are neither settled nor about to be.
-    var held: Int { running.count + backlog.count + requested }
+    var held: Int { runningCount + backlog.count + requested }
 
     var isIdle: Bool { held == 0 && unsettled.isEmpty && settling.isEmpty }
 
@@ -82,14 +90,14 @@ struct WorkerState: Sendable {
         }
         if phase != .working {
             if !unsettled.isEmpty { return .exchange(takeUnsettled(), nil) }
-            let isDone = running.values.allSatisfy(\.isAbandoned)
+            let isDone = running.allSatisfy { $0.run.isAbandoned }
             return isDone && settling.isEmpty && requested == 0 ? .finish : .wait(nil)
         }
         let waited = unsettledSince.map { now - $0 } ?? .zero
         let isDue = waited >= Self.settleDelay
         let mustSettle =
             !unsettled.isEmpty
-            && (unsettled.count >= Self.settleBatch || isDue || running.isEmpty && backlog.isEmpty)
+            && (unsettled.count >= Self.settleBatch || isDue || runningCount == 0 && backlog.isEmpty)
         if let request = nextRequest(now, wantsAny: mustSettle || isIdle, random: &random) {
             requested += request.count
             isExclusive = request.takesSuspects
@@ -106,7 +114,7 @@ struct WorkerState: Sendable {
         if let pausedUntil, now < pausedUntil { return false }
         // The first one needs a lane that waits for its delay.
         if unsettled.count == 1 || unsettled.count >= Self.settleBatch { return true }
-        if running.isEmpty && backlog.isEmpty { return true }
+        if runningCount == 0 && backlog.isEmpty { return true }
         if isDry || isExclusive { return false }
         return min(batch, concurrency + prefetch - held) >= max(1, min(batch, concurrency) / 4)
     }
@@ -229,13 +237,16 @@ struct WorkerState: Sendable {
         let run = Run(
             sequence: sequence, leased: leased, startedAt: now, timeoutAt: timeoutAt,
             hardDeadline: timeoutAt + request.lease, lease: RunLease())
-        running[slot] = run
+        slots[slot] = run
+        runningCount += 1
         return run
     }
 
     /// A handler has returned; its verdict counts unless its end was decided before.
     mutating func finished(_ slot: Int, _ verdict: Verdict, at now: Timestamp) {
-        guard let run = running.removeValue(forKey: slot) else { return }
+        guard let run = slots[slot] else { return }
+        slots[slot] = nil
+        runningCount -= 1
         averageRun += (Double((now - run.startedAt).milliseconds) - averageRun) / 16
         if !run.isAbandoned { settle(Settlement(run.leased.token, verdict), at: now) }
     }
@@ -249,9 +260,9 @@ struct WorkerState: Sendable {
 
     /// Every token to renew, in the order they were reserved.
     func tokensToRenew(at now: Timestamp) -> [LeaseToken] {
-        let runs = running.values.filter { !$0.isAbandoned && now < $0.hardDeadline }
-            .sorted { $0.sequence < $1.sequence }
-        return settling + unsettled.map(\.token) + runs.map(\.leased.token)
+        let runs = running.filter { !$0.run.isAbandoned && now < $0.run.hardDeadline }
+            .sorted { $0.run.sequence < $1.run.sequence }
+        return settling + unsettled.map(\.token) + runs.map(\.run.leased.token)
             + backlog.map(\.leased.token)
     }
 
@@ -259,31 +270,31 @@ struct WorkerState: Sendable {
     mutating func lost(_ tokens: Set<LeaseToken>) -> [Int] {
         backlog.removeAll { tokens.contains($0.leased.token) }
         unsettled.removeAll { tokens.contains($0.token) }
-        var slots: [Int] = []
+        var told: [Int] = []
         for (slot, run) in running where tokens.contains(run.leased.token) && !run.isAbandoned {
             run.lease.lose()
-            running[slot]?.isAbandoned = true
-            slots.append(slot)
+            slots[slot]?.isAbandoned = true
+            told.append(slot)
         }
         if isExclusive && isIdle { isExclusive = false }
-        return slots
+        return told
     }
 
     /// Marks runs that are over their time; returns their slots.
     mutating func timedOut(at now: Timestamp) -> [Int] {
-        var slots: [Int] = []
+        var late: [Int] = []
         for (slot, run) in running where !run.isTimedOut && now >= run.timeoutAt {
-            running[slot]?.isTimedOut = true
-            slots.append(slot)
+            slots[slot]?.isTimedOut = true
+            late.append(slot)
         }
-        return slots
+        return late
     }
 
     func nextTimeout() -> Timestamp? {
-        running.values.lazy.filter { !$0.isTimedOut }.map(\.timeoutAt).min()
+        running.lazy.filter { !$0.run.isTimedOut }.map(\.run.timeoutAt).min()
     }
 
-    func isTimedOut(_ slot: Int) -> Bool { running[slot]?.isTimedOut ?? false }
+    func isTimedOut(_ slot: Int) -> Bool { slots[slot]?.isTimedOut ?? false }
 
     // MARK: Waking and stopping
 
@@ -303,13 +314,12 @@ struct WorkerState: Sendable {
     mutating func endGrace(at now: Timestamp) -> [Int] {
         guard phase != .graceOver else { return [] }
         phase = .graceOver
-        let left = running.filter { !$0.value.isAbandoned }
-            .sorted { $0.value.sequence < $1.value.sequence }
+        let left = running.filter { !$0.run.isAbandoned }.sorted { $0.run.sequence < $1.run.sequence }
         for (slot, run) in left {
-            running[slot]?.isAbandoned = true
+            slots[slot]?.isAbandoned = true
             settle(Settlement(run.leased.token, .release), at: now)
         }
-        return left.map(\.key)
+        return left.map(\.slot)
     }
 
     private mutating func releaseBacklog(at now: Timestamp) {
