@@ -18,6 +18,7 @@ extension RedisBroker {
         try validation.check(messages, for: queue)
         if messages.isEmpty { return [] }
         let queue = book(queue)
+        let generation = client.generation
         try await register(messages.lazy.map(\.kind), in: queue, asProducer: true)
         let result = await withUnsafeContinuation { continuation in
             if messages.count < Self.gathered {
@@ -27,6 +28,11 @@ extension RedisBroker {
                     continuation.resume(returning: answers.outcomes(of: messages.indices))
                 }
             }
+        }
+        if generation != client.generation, case .success = result {
+            // The messages went over a new connection, maybe to a server that has lost our kinds.
+            // What fails here is done by the next call.
+            try? await register(messages.lazy.map(\.kind), in: queue, asProducer: true)
         }
         return try result.get()
     }
