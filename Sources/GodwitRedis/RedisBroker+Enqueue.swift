@@ -67,10 +67,16 @@ extension RedisBroker {
                 start = end
             }
             let next = queue.state.withLock { state -> [RedisQueue.Passenger] in
+                let waiting = state.gathering.prefix(Self.flight)
+                    .reduce(0) { $0 + $1.messages.count }
+                // Why: what is left over a full call would be a call of its own for a few messages;
+                // it goes with those who come meanwhile.
+                let room = waiting < Self.batch ? waiting : waiting / Self.batch * Self.batch
                 var count = 0
                 var seats = 0
                 while seats < state.gathering.count, count < Self.flight {
                     count += state.gathering[seats].messages.count
+                    if count > room { break }
                     seats += 1
                 }
                 let next = Array(state.gathering.prefix(seats))

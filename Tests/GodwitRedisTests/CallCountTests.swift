@@ -19,9 +19,9 @@ private struct Tick: Job {
             let queue = Queue("ticks", on: broker)
             _ = try await client.send(RedisCommand(["CONFIG", "RESETSTAT"]))
             try await withThrowingTaskGroup(of: Void.self) { group in
-                for producer in 0..<500 {
+                for producer in 0..<1000 {
                     group.addTask {
-                        for number in 0..<jobs / 500 {
+                        for number in 0..<jobs / 1000 {
                             try await queue.enqueue(Tick(number: producer * 1000 + number))
                         }
                     }
