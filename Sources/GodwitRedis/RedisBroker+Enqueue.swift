@@ -18,6 +18,7 @@ extension RedisBroker {
         try validation.check(messages, for: queue)
         if messages.isEmpty { return [] }
         let queue = book(queue)
+        let generation = client.generation
         try await register(messages.lazy.map(\.kind), in: queue, asProducer: true)
         let result = await withUnsafeContinuation { continuation in
             if messages.count < Self.gathered {
@@ -27,6 +28,11 @@ extension RedisBroker {
                     continuation.resume(returning: answers.outcomes(of: messages.indices))
                 }
             }
+        }
+        if generation != client.generation, case .success = result {
+            // The messages went over a new connection, maybe to a server that has lost our kinds.
+            // What fails here is done by the next call.
+            try? await register(messages.lazy.map(\.kind), in: queue, asProducer: true)
         }
         return try result.get()
     }
@@ -61,10 +67,16 @@ extension RedisBroker {
                 start = end
             }
             let next = queue.state.withLock { state -> [RedisQueue.Passenger] in
+                let waiting = state.gathering.prefix(Self.flight)
+                    .reduce(0) { $0 + $1.messages.count }
+                // Why: what is left over a full call would be a call of its own for a few messages;
+                // it goes with those who come meanwhile.
+                let room = waiting < Self.batch ? waiting : waiting / Self.batch * Self.batch
                 var count = 0
                 var seats = 0
                 while seats < state.gathering.count, count < Self.flight {
                     count += state.gathering[seats].messages.count
+                    if count > room { break }
                     seats += 1
                 }
                 let next = Array(state.gathering.prefix(seats))

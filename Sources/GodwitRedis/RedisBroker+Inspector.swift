@@ -89,8 +89,9 @@ extension RedisBroker: Inspector {
             command.append(id.bytes)
             return command
         }
-        let values = try await values(of: StoredMessage.fields.map(get) + [get("p")], what)
-        guard values.count == 5 else { throw failure.unreadable(what) }
+        let track = RedisCommand(["HGET", queue.keys.key("cfg"), "track"])
+        let values = try await values(of: StoredMessage.fields.map(get) + [get("p"), track], what)
+        guard values.count == 6 else { throw failure.unreadable(what) }
         let stored = StoredMessage(
             record: values[0].bytes, values[1].bytes, values[2].bytes, values[3].bytes)
         let value = values[4].bytes.flatMap { $0.isEmpty ? nil : $0 }
@@ -98,6 +99,9 @@ extension RedisBroker: Inspector {
         guard let record = stored.record else {
             // A plain message that never ran, or nothing (a tombstone is nothing, too).
             guard let head = value.flatMap({ StoredValue.Head($0) }) else { return (nil, true) }
+            if !values[5].isNull, let lease = try await untracked(id, in: queue, what) {
+                return (stored.message(lease, kinds: kinds, body: body), true)
+            }
             let entry = head.entry(id)
             return (stored.message(.ready, entry, kinds: kinds, body: body), true)
         }
@@ -107,6 +111,11 @@ extension RedisBroker: Inspector {
         let score = try await score(of: record, in: queue, what)
         switch record.state {
         case nil:
+            if score == nil, !values[5].isNull,
+                let lease = try await untracked(id, in: queue, what)
+            {
+                return (stored.message(lease, kinds: kinds, body: body), true)
+            }
             let state = score == nil ? MessageState.ready : .scheduled
             return (
                 stored.message(state, record.entry, kinds: kinds, score: score, body: body), true
@@ -117,6 +126,19 @@ extension RedisBroker: Inspector {
                 score != nil
             )
         }
+    }
+
+    /// The lease of a message where leases may have no record: one look at up to 4,096 of them.
+    private func untracked(
+        _ id: MessageID, in queue: RedisQueue, _ what: String
+    ) async throws(BrokerError) -> (token: LeaseToken, deadline: Timestamp)? {
+        let command = RedisCommand(["ZRANGE", queue.keys.key("le"), "0", "4095", "WITHSCORES"])
+        for row in Self.rows(try await value(of: command, what)) {
+            if let token = row.member.withUnsafeBytes({ LeaseToken(bytes: $0) }), token.id == id {
+                return (token, row.score)
+            }
+        }
+        return nil
     }
 
     private func score(

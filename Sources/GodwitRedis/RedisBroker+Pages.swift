@@ -72,14 +72,11 @@ extension RedisBroker {
             guard let entry = row.member.withUnsafeBytes({ Entry(bytes: $0) }) else {
                 throw failure.unreadable(what)
             }
-            var message = stored.message(state, entry, kinds: kinds, score: row.score)
             if state == .leased, let token = row.member.withUnsafeBytes({ LeaseToken(bytes: $0) }) {
-                // Also where leases are not tracked.
-                message.executedAt = token.executedAt
-                message.worker = UInt32(truncatingIfNeeded: token.nonce >> 32)
-                message.count = Int(entry.count) + 1
+                messages.append(stored.message((token, row.score), kinds: kinds))
+            } else {
+                messages.append(stored.message(state, entry, kinds: kinds, score: row.score))
             }
-            messages.append(message)
         }
         guard rows.count > limit, let last = page.last else { return MessagePage(messages: messages) }
         return MessagePage(
@@ -88,7 +85,7 @@ extension RedisBroker {
     }
 
     /// Members with scores, flat as in RESP2 or in pairs as in RESP3.
-    private static func rows(
+    static func rows(
         _ reply: RESPValue
     ) -> [(member: ArraySlice<UInt8>, score: Timestamp)] {
         var flat: [RESPValue] = []

@@ -16,7 +16,7 @@ extension RedisBroker {
         }
         if tokens.isEmpty { return then(.success([])) }
         let queue = book(queue)
-        let size = min(limits.batch, Self.batch)
+        let size = min(limits.batch, Self.reserveBatch)
         let starts = Array(stride(from: 0, to: tokens.count, by: size))
         let commands = starts.map { start in
             let part = tokens[start..<min(start + size, tokens.count)]

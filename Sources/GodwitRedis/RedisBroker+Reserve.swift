@@ -60,7 +60,7 @@ extension RedisBroker {
         for band in UInt8(0)..<8 {
             for kind in kinds { queue.keys.appendList(band: band, kind: kind, to: &command) }
         }
-        let count = max(0, min(request.count, limits.batch, Self.batch))
+        let count = max(0, min(request.count, limits.batch, Self.reserveBatch))
         command.append(count)
         command.append(Int(request.lease.milliseconds))
         let random = nonce.wrappingAdd(1, ordering: .relaxed).newValue

@@ -36,8 +36,11 @@ public final class RedisBroker: Broker {
     let nonce: Atomic<UInt32>
     let state = Mutex(State())
 
-    /// Messages of one call that is one step of the server; more are split.
-    static let batch = 128
+    /// Messages of one enqueue or ack that is one step of the server and takes it less than a
+    /// millisecond; more are split.
+    static let batch = 256
+    /// The same for reserve and renew.
+    static let reserveBatch = 128
     /// The same where each message carries text or is looked up.
     static let smallBatch = 64
 

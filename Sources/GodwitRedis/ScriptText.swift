@@ -20,7 +20,8 @@ package struct ScriptText {
         self.clock = clock
         var head = ""
         var pieces: [Piece] = []
-        for line in prelude.split(separator: "\n", omittingEmptySubsequences: false) {
+        let lines = prelude.split(separator: "\n", omittingEmptySubsequences: false)
+        for line in prelude.hasSuffix("\n") ? lines.dropLast() : lines[...] {
             if line.hasPrefix("-- piece: ") {
                 let parts = line.dropFirst(10).split(separator: ",", maxSplits: 1)
                 let uses = parts.count > 1 ? Self.names(after: "uses:", in: parts[1]) : []

@@ -110,7 +110,10 @@ struct StoredMessage {
     var attempts: [MessageRecord.Attempt]
     var uniqueKey: String?
 
-    init(record: ArraySlice<UInt8>?, _ checkpoint: ArraySlice<UInt8>?, _ attempts: ArraySlice<UInt8>?, _ uniqueKey: ArraySlice<UInt8>?) {
+    init(
+        record: ArraySlice<UInt8>?, _ checkpoint: ArraySlice<UInt8>?,
+        _ attempts: ArraySlice<UInt8>?, _ uniqueKey: ArraySlice<UInt8>?
+    ) {
         self.record = record.flatMap { StoredRecord($0) }
         self.checkpoint = checkpoint.map { Array($0) }
         self.attempts = attempts.map { StoredRecord.attempts($0) } ?? []
@@ -139,6 +142,19 @@ struct StoredMessage {
             if case .settled(_, let at, _)? = record?.place { message.finishedAt = at }
         case .ready: break
         }
+        return message
+    }
+
+    /// The message under a lease, also where leases are not tracked: then the token says it all.
+    func message(
+        _ lease: (token: LeaseToken, deadline: Timestamp), kinds: [UInt32: String],
+        body: [UInt8]? = nil
+    ) -> MessageRecord {
+        let entry = lease.token.entry
+        var message = message(.leased, entry, kinds: kinds, score: lease.deadline, body: body)
+        message.executedAt = lease.token.executedAt
+        message.worker = UInt32(truncatingIfNeeded: lease.token.nonce >> 32)
+        message.count = Int(entry.count) + 1
         return message
     }
 

@@ -19,9 +19,9 @@ private struct Tick: Job {
             let queue = Queue("ticks", on: broker)
             _ = try await client.send(RedisCommand(["CONFIG", "RESETSTAT"]))
             try await withThrowingTaskGroup(of: Void.self) { group in
-                for producer in 0..<500 {
+                for producer in 0..<1000 {
                     group.addTask {
-                        for number in 0..<jobs / 500 {
+                        for number in 0..<jobs / 1000 {
                             try await queue.enqueue(Tick(number: producer * 1000 + number))
                         }
                     }
@@ -44,33 +44,35 @@ private struct Tick: Job {
     @Test func `a full batch takes about a millisecond of the server`() async throws {
         try await withRedisBroker { broker, _, client in
             var times: [String: [Double]] = [:]
-            for _ in 0..<9 {
-                func timed(_ word: String, _ body: () async throws -> Void) async throws {
-                    _ = try await client.send(RedisCommand(["CONFIG", "RESETSTAT"]))
-                    try await body()
-                    let stat = try await evalsha(client)
-                    if stat.calls > 0 { times[word, default: []].append(stat.micros / Double(stat.calls)) }
-                }
-                let size = RedisBroker.defaultBatch
-                try await timed("enqueue") {
-                    _ = try await broker.enqueue((0..<size).map { _ in .sample() }, to: .work)
+            func timed(_ word: String, _ body: () async throws -> Void) async throws {
+                _ = try await client.send(RedisCommand(["CONFIG", "RESETSTAT"]))
+                try await body()
+                let stat = try await evalsha(client)
+                times[word, default: []].append(stat.micros / Double(max(1, stat.calls)))
+            }
+            for _ in 0..<15 {
+                try await timed("enqueue of 256") {
+                    let messages = (0..<256).map { _ in NewMessage.sample() }
+                    _ = try await broker.enqueue(messages, to: .work)
                 }
                 var leased: [LeasedMessage] = []
-                try await timed("reserve") {
-                    leased = try await broker.reserve(
-                        ReserveRequest(size, kinds: [.mail]), from: .work
-                    ).messages
+                for _ in 0..<2 {
+                    try await timed("reserve of 128") {
+                        let request = ReserveRequest(128, kinds: [.mail])
+                        leased += try await broker.reserve(request, from: .work).messages
+                    }
                 }
-                #expect(leased.count == size)
-                try await timed("ack") {
-                    _ = try await broker.settle(
-                        leased.map { Settlement($0.token, .ack) }, in: .work)
+                #expect(leased.count == 256)
+                try await timed("ack of 256") {
+                    let acks = leased.map { Settlement($0.token, .ack) }
+                    _ = try await broker.settle(acks, in: .work)
                 }
             }
             for (word, values) in times.sorted(by: { $0.key < $1.key }) {
-                let median = values.sorted()[values.count / 2]
-                print("\(word): median \(median) µs for a call of \(RedisBroker.defaultBatch)")
-                #expect(median < 5000)
+                let sorted = values.sorted()
+                print("\(word): median \(sorted[sorted.count / 2]) µs, least \(sorted[0]) µs")
+                // Why so much: the time is of the wall, and the machine may do other things.
+                #expect(sorted[sorted.count / 2] < 5000)
             }
         }
     }
