@@ -2,6 +2,7 @@
 import Foundation
 import Godwit
 import GodwitSQLite
+import GodwitTesting
 import Testing
 
 #if canImport(Glibc)
@@ -89,7 +90,7 @@ import Glibc
         try await withScene { scene in
             let broker = try await scene.open()
             let tasks = (0..<16).map { _ in
-                Task { try await broker.enqueue(messages(1, at: scene.clock.now()), to: .work) }
+                Task { try await broker.enqueue(samples(1, at: scene.clock.now()), to: .work) }
             }
             for task in tasks.prefix(8) { task.cancel() }
             for task in tasks { #expect(try await task.value == [.enqueued]) }
