@@ -2,6 +2,12 @@
 import GRDB
 import Godwit
 
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
 /// Looks for what can't be, in one snapshot.
 extension Database {
     func complaints(about name: QueueName, limit: Int) throws -> [String] {
@@ -94,7 +100,7 @@ extension Database {
         try Row.fetchOne(
             cachedStatement(
                 sql: "SELECT id_high, id_low FROM unique_key WHERE queue = ? AND unique_key = ?"),
-            arguments: [queue, key]
+            arguments: [queue, Data(key.utf8)]
         ).map { Key(high: $0[0], low: $0[1]).id }
     }
 }

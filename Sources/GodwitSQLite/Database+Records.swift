@@ -73,7 +73,7 @@ extension Database {
             count: Int(entry.count) + (runs ? 1 : 0))
         record.executedAt = hasRun ? token.executedAt : nil
         record.worker = hasRun ? token.worker : nil
-        record.reason = row["reason"]
+        record.reason = (row["reason"] as Data?).map { String(decoding: $0, as: UTF8.self) }
         switch state {
         case .ready: break
         case .scheduled: record.dueAt = at
@@ -92,7 +92,7 @@ extension Database {
                     WHERE id_high = ? AND id_low = ? AND queue = ?
                     """), arguments: [key.high, key.low, queue])
         guard let row else { return }
-        record.uniqueKey = row[0]
+        record.uniqueKey = (row[0] as Data?).map { String(decoding: $0, as: UTF8.self) }
         record.checkpoint = (row[1] as Data?).map { [UInt8]($0) }
         record.attempts = Attempts.read((row[2] as Data?).map { [UInt8]($0) } ?? [])
     }

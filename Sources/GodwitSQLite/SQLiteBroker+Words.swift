@@ -53,7 +53,9 @@ extension SQLiteBroker {
     public func settle(
         _ settlements: [Settlement], in queue: QueueName
     ) async throws(BrokerError) -> [SettleOutcome] {
-        try await inParts(settlements, "settle in '\(queue)'") { (store, part) throws(StoreFault) in
+        // Why from the end: what a later step releases stands before what an earlier one did.
+        try await inParts(settlements, fromTheEnd: true, "settle in '\(queue)'") {
+            (store, part) throws(StoreFault) in
             try store.settle(part, in: queue)
         }
     }
@@ -87,8 +89,8 @@ extension SQLiteBroker {
         let logger = Logger.current
         var rest = settlements[...]
         while !rest.isEmpty {
-            let part = Array(rest.prefix(limits.batch))
-            rest = rest.dropFirst(part.count)
+            let part = Array(rest.suffix(limits.batch))
+            rest = rest.dropLast(part.count)
             submit("settle in '\(queue)'") { (store) throws(StoreFault) in
                 try store.settle(part, in: queue)
             } then: { result in
@@ -154,21 +156,21 @@ extension SQLiteBroker {
 
     /// Runs `step` on the items, at most a batch of them in one transaction.
     func inParts<Item: Sendable, Answer: Sendable>(
-        _ items: [Item], _ what: @autoclosure @escaping @Sendable () -> String,
+        _ items: [Item], fromTheEnd: Bool = false,
+        _ what: @autoclosure @escaping @Sendable () -> String,
         _ step: @escaping @Sendable (Store, [Item]) throws(StoreFault) -> [Answer]
     ) async throws(BrokerError) -> [Answer] {
         if items.count <= limits.batch {
             return try await run(what()) { (store) throws(StoreFault) in try step(store, items) }
         }
-        var answers: [Answer] = []
-        var rest = items[...]
-        while !rest.isEmpty {
-            let part = Array(rest.prefix(limits.batch))
-            rest = rest.dropFirst(part.count)
-            answers += try await run(what()) { (store) throws(StoreFault) in
+        let starts = Array(stride(from: 0, to: items.count, by: limits.batch))
+        var answers = [[Answer]](repeating: [], count: starts.count)
+        for index in fromTheEnd ? Array(starts.indices.reversed()) : Array(starts.indices) {
+            let part = Array(items[starts[index]...].prefix(limits.batch))
+            answers[index] = try await run(what()) { (store) throws(StoreFault) in
                 try step(store, part)
             }
         }
-        return answers
+        return answers.flatMap(\.self)
     }
 }

@@ -11,6 +11,8 @@ import GRDB
 ///     unique_key  queue, key → the live message that holds it (I9)
 ///     event       queue << 40 | sequence → the moves of one commit, packed, until archived
 ///
+/// Text that comes from users is kept as its bytes: SQLite's own text ends at a NUL.
+///
 /// `message.place` is an order of its own: rising at the tail, falling at the head.
 /// `message.at` is when it became ready, is due, runs out of its lease, died or ended, by its state.
 /// The key begins with the time of the id, so that rows of all queues are appended side by side.
@@ -49,7 +51,7 @@ enum Schema {
             tail BLOB NOT NULL,
             letter INTEGER NOT NULL,
             aside INTEGER NOT NULL,
-            reason TEXT,
+            reason BLOB,
             body BLOB,
             PRIMARY KEY (id_high, id_low, queue)
         ) WITHOUT ROWID;
@@ -66,14 +68,14 @@ enum Schema {
             id_high INTEGER NOT NULL,
             id_low INTEGER NOT NULL,
             queue INTEGER NOT NULL,
-            unique_key TEXT,
+            unique_key BLOB,
             checkpoint BLOB,
             attempts BLOB,
             PRIMARY KEY (id_high, id_low, queue)
         ) WITHOUT ROWID;
         CREATE TABLE unique_key (
             queue INTEGER NOT NULL,
-            unique_key TEXT NOT NULL,
+            unique_key BLOB NOT NULL,
             id_high INTEGER NOT NULL,
             id_low INTEGER NOT NULL,
             PRIMARY KEY (queue, unique_key)

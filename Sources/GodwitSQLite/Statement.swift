@@ -62,6 +62,12 @@ struct Statement {
         }
     }
 
+    /// Binds the bytes of text that may hold anything, also a NUL.
+    func bind(_ index: Int32, utf8 text: String?) {
+        guard let text else { return bindNull(index) }
+        bind(index, copy: [UInt8](text.utf8))
+    }
+
     // MARK: Running
 
     /// One row further; false at the end. After a fault the statement is reset.
@@ -105,6 +111,11 @@ struct Statement {
     }
 
     func bytes(_ column: Int32) -> [UInt8] { [UInt8](raw(column)) }
+
+    /// The text bound with ``bind(_:utf8:)``; nil for NULL.
+    func utf8(_ column: Int32) -> String? {
+        isNull(column) ? nil : String(decoding: raw(column), as: UTF8.self)
+    }
 
     func text(_ column: Int32) -> String? {
         guard let text = sqlite3_column_text(handle, column) else { return nil }

@@ -7,7 +7,7 @@ extension Store {
 
     func owner(of unique: String, _ queue: Int64) throws(StoreFault) -> Key? {
         sql.findUnique.bind(1, queue)
-        sql.findUnique.bind(2, text: unique)
+        sql.findUnique.bind(2, utf8: unique)
         defer { sql.findUnique.reset() }
         guard try sql.findUnique.step() else { return nil }
         return Key(high: sql.findUnique.int(0), low: sql.findUnique.int(1))
@@ -15,7 +15,7 @@ extension Store {
 
     func take(_ unique: String, for key: Key, _ queue: Int64) throws(StoreFault) {
         sql.insertUnique.bind(1, queue)
-        sql.insertUnique.bind(2, text: unique)
+        sql.insertUnique.bind(2, utf8: unique)
         sql.insertUnique.bind(3, id: key.pair)
         try sql.insertUnique.run()
     }
@@ -26,7 +26,7 @@ extension Store {
             let unique = try aside(row.key, queue)?.unique
         else { return }
         sql.deleteUnique.bind(1, queue)
-        sql.deleteUnique.bind(2, text: unique)
+        sql.deleteUnique.bind(2, utf8: unique)
         sql.deleteUnique.bind(3, id: row.key.pair)
         try sql.deleteUnique.run()
     }
@@ -46,7 +46,7 @@ extension Store {
         defer { select.reset() }
         guard try select.step() else { return nil }
         return AsideRow(
-            unique: select.text(0), checkpoint: select.isNull(1) ? nil : select.bytes(1),
+            unique: select.utf8(0), checkpoint: select.isNull(1) ? nil : select.bytes(1),
             attempts: select.bytes(2))
     }
 
@@ -57,7 +57,7 @@ extension Store {
         let insert = sql.insertAside
         insert.bind(1, id: key.pair)
         insert.bind(3, queue)
-        insert.bind(4, text: unique)
+        insert.bind(4, utf8: unique)
         if let checkpoint { insert.bind(5, copy: checkpoint) } else { insert.bindNull(5) }
         if let attempts { insert.bind(6, copy: attempts) } else { insert.bindNull(6) }
         try insert.run()

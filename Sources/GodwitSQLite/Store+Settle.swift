@@ -122,7 +122,7 @@ extension Store {
         update.bind(4, at)
         update.bind(6, letter)
         update.bind(7, row.aside)
-        update.bind(8, text: reason)
+        update.bind(8, utf8: reason)
         update.bind(9, id: row.key.pair)
         update.bind(11, queue)
         try row.token.withTail { (tail) throws(StoreFault) in
@@ -143,7 +143,7 @@ extension Store {
         select.bind(1, id: key.pair)
         select.bind(3, queue)
         defer { select.reset() }
-        return try select.step() ? select.text(7) : nil
+        return try select.step() ? select.utf8(7) : nil
     }
 
     /// → ended: the record stays for a while, everything else is freed. The caller counts and trims.
@@ -163,7 +163,7 @@ extension Store {
         update.bind(2, queue.tail)
         update.bind(3, now)
         update.bind(4, letter)
-        update.bind(5, text: reason)
+        update.bind(5, utf8: reason)
         update.bind(6, id: row.key.pair)
         update.bind(8, queue.number)
         try update.run()

@@ -27,7 +27,7 @@ final class Store {
     // What never changes once it is committed; emptied when a transaction is rolled back.
     private var numbers: [QueueName: Int64] = [:]
     private var names: [Int64: QueueName] = [:]
-    private var kinds: [Int64: Set<UInt32>] = [:]
+    private var kinds: [Int64: [UInt32: String]] = [:]
 
     init(connection: DatabaseQueue, database: OpaquePointer) throws(StoreFault) {
         self.connection = connection
@@ -126,7 +126,7 @@ final class Store {
 
     /// Remembers the wire name of a kind; a second name under one hash is refused.
     func register(_ kind: Kind, in queue: Int64) throws(StoreFault) {
-        if kinds[queue]?.contains(kind.hash) == true { return }
+        if kinds[queue]?[kind.hash] == kind.name { return }
         sql.findKind.bind(1, queue)
         sql.findKind.bind(2, Int64(kind.hash))
         let known = try sql.findKind.step() ? sql.findKind.text(0) : nil
@@ -145,7 +145,7 @@ final class Store {
             sql.insertKind.bind(3, text: kind.name)
             try sql.insertKind.run()
         }
-        kinds[queue, default: []].insert(kind.hash)
+        kinds[queue, default: [:]][kind.hash] = kind.name
     }
 
     // MARK: Waking

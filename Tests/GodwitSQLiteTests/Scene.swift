@@ -52,7 +52,7 @@ extension Kind {
     static let mail: Kind = "mail"
 }
 
-func messages(_ count: Int, size: Int = 100, at time: Timestamp) -> [NewMessage] {
+func samples(_ count: Int, size: Int = 100, at time: Timestamp) -> [NewMessage] {
     (0..<count).map { _ in
         NewMessage(
             id: MessageID(at: time), kind: .mail, body: [UInt8](repeating: 7, count: size))
@@ -63,7 +63,7 @@ extension SQLiteBroker {
     /// Enqueues fresh messages and returns their ids.
     @discardableResult
     func enqueue(_ count: Int, size: Int = 100) async throws -> [MessageID] {
-        let fresh = messages(count, size: size, at: time.now())
+        let fresh = samples(count, size: size, at: time.now())
         let outcomes = try await enqueue(fresh, to: .work)
         #expect(outcomes.allSatisfy { $0 == .enqueued })
         return fresh.map(\.id)

@@ -2,6 +2,7 @@
 import Foundation
 import Godwit
 import GodwitSQLite
+import GodwitTesting
 import Testing
 
 #if canImport(Glibc)
@@ -89,7 +90,7 @@ import Glibc
         try await withScene { scene in
             let broker = try await scene.open()
             let tasks = (0..<16).map { _ in
-                Task { try await broker.enqueue(messages(1, at: scene.clock.now()), to: .work) }
+                Task { try await broker.enqueue(samples(1, at: scene.clock.now()), to: .work) }
             }
             for task in tasks.prefix(8) { task.cancel() }
             for task in tasks { #expect(try await task.value == [.enqueued]) }
@@ -114,6 +115,27 @@ import Glibc
                 return
             }
             #expect(try await broker.inspector.counts(of: .work).ready == 1)
+            await broker.shutdown()
+        }
+    }
+
+    /// The usual ack is one statement of its own, so its fence has a test of its own: after a release
+    /// nothing but the token tells the two runs apart (I3).
+    @Test func `the token of a run before a release acks nothing`() async throws {
+        try await withScene { scene in
+            let broker = try await scene.open()
+            let ids = try await broker.enqueue(1)
+            func token() async throws -> LeaseToken {
+                try #require(
+                    try await broker.reserve(ReserveRequest(1), from: .work).messages.first?.token)
+            }
+            let old = try await token()
+            #expect(try await broker.settle([Settlement(old, .release)], in: .work) == [.done])
+            let new = try await token()
+            let before = try await broker.inspector.message(ids[0], in: .work)
+            #expect(try await broker.settle([Settlement(old, .ack)], in: .work) == [.stale])
+            #expect(try await broker.inspector.message(ids[0], in: .work) == before)
+            #expect(try await broker.settle([Settlement(new, .ack)], in: .work) == [.done])
             await broker.shutdown()
         }
     }

@@ -26,6 +26,7 @@ final class MisbehavingBroker: Broker {
     var limits: BrokerLimits { broker.limits }
     var time: any TimeSource { broker.time }
     var `operator`: any Operator { self }
+    var isShutDown: Bool { broker.isShutDown }
     var inspector: any Inspector { self }
     var eventLog: any EventLog { broker }
 
