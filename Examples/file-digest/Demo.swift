@@ -62,10 +62,10 @@ struct Demo: Sendable {
 
     /// Runs the worker processes until the queue is drained; returns how many leases the killed one held.
     private func work(_ broker: SQLiteBroker) async throws -> Int? {
-        let started = Mutex<[Started]>([])
+        let started = Roster()
         return try await withThrowingTaskGroup(of: Void.self) { group in
             for _ in 0..<workers {
-                group.addTask { try await runWorker { one in started.withLock { $0.append(one) } } }
+                group.addTask { try await runWorker { one in started.add(one) } }
             }
             var progress = Progress(total: paths.count)
             var killed: Int?
@@ -74,7 +74,7 @@ struct Demo: Sendable {
                 progress.show(counts)
                 if counts.isDrained { break }
                 if kills, killed == nil, (counts.completed + counts.dead) * 2 >= paths.count * 4 / 5 {
-                    killed = try await kill(started.withLock { $0 }, broker)
+                    killed = try await kill(started.workers, broker)
                 }
                 try await Task.sleep(for: .milliseconds(killed == nil ? 10 : 50))
             }
@@ -93,7 +93,7 @@ struct Demo: Sendable {
             let held = leased.messages.count { $0.worker == one.worker }
             if held > 0 {
                 _ = Self.signal(one.process, SIGKILL)
-                print("\nSIGKILL to worker \(one.process), which held \(held) leases")
+                print("\(isatty(1) == 1 ? "\n" : "")SIGKILL to worker \(one.process), which held \(held) leases")
                 return held
             }
             _ = Self.signal(one.process, SIGCONT)
@@ -111,7 +111,7 @@ struct Demo: Sendable {
         #endif
     }
 
-    private func runWorker(_ onStart: @Sendable (Started) -> Void) async throws {
+    private func runWorker(_ onStart: @escaping @Sendable (Started) -> Void) async throws {
         guard let program = Bundle.main.executablePath else { throw DemoError.noProgram }
         // `exec` keeps the process: its number is the one that is killed.
         let result = try await Subprocess.run(
@@ -138,7 +138,7 @@ struct Demo: Sendable {
     ) async throws -> Bool {
         let raw = Results(path: "\(directory)/digests.raw.jsonl")
         let (digests, repeats, torn) = try raw.table()
-        try raw.write(digests.sorted { $0.path < $1.path }, to: "\(directory)/digests.jsonl")
+        try raw.save(digests.sorted { $0.path < $1.path }, as: "\(directory)/digests.jsonl")
         let dead = try await broker.inspector.messages(.dead, in: Self.queue, after: nil, limit: 5)
         for letter in dead.messages { print("dead: \((letter.reason ?? "no reason").escapedForDisplay)") }
         let lost = paths.count - counts.completed - counts.dead
@@ -162,6 +162,15 @@ struct Demo: Sendable {
             """)
         return lost == 0 && digests.count == counts.completed && (!kills || killed != nil || paths.count < 100)
     }
+}
+
+/// The workers that have said their number.
+private final class Roster: Sendable {
+    private let list = Mutex<[Demo.Started]>([])
+
+    var workers: [Demo.Started] { list.withLock { $0 } }
+
+    func add(_ one: Demo.Started) { list.withLock { $0.append(one) } }
 }
 
 enum DemoError: Error, CustomStringConvertible {

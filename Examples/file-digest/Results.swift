@@ -48,8 +48,8 @@ struct Results: Sendable {
         return (digests, repeats, torn)
     }
 
-    /// Replaces the file by its table.
-    func write(_ digests: [FileDigest], to path: String) throws {
+    /// Writes a table to a file of its own.
+    func save(_ digests: [FileDigest], as path: String) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         var data = Data()

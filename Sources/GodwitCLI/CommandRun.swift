@@ -28,6 +28,8 @@ final class CommandRun: Sendable {
     private let failed = Atomic(0)
     private let rejected = Atomic(0)
     private let cancelled = Atomic(0)
+    /// The process groups of what runs.
+    private let groups = Mutex<Set<pid_t>>([])
 
     init(command: String, queue: QueueName, retryAfter: Duration, passesOutput: Bool) {
         self.command = command
@@ -78,6 +80,11 @@ final class CommandRun: Sendable {
         }
     }
 
+    /// Kills what runs and everything it started, without waiting for anybody.
+    func killAll() {
+        for group in groups.withLock({ $0 }) { kill(-group, SIGKILL) }
+    }
+
     private func execute(_ message: Message, _ context: JobContext) async throws -> TerminationStatus {
         var platform = PlatformOptions()
         platform.createSession = true
@@ -88,11 +95,15 @@ final class CommandRun: Sendable {
         let configuration = Configuration(
             executable: .path("/bin/sh"), arguments: ["-c", command],
             environment: environment(message, context), platformOptions: platform)
+        var group: pid_t = 0
+        defer { groups.withLock { _ = $0.remove(group) } }
         let result = try await Subprocess.run(
             configuration, input: .inputWriter,
             output: passesOutput ? .currentStandardOutput : .currentStandardError,
             error: .currentStandardError
         ) { execution in
+            group = execution.processIdentifier.value
+            groups.withLock { _ = $0.insert(group) }
             // Why ignored: a command need not read its payload; its exit status says how it went.
             _ = try? await execution.standardInputWriter.write(message.payload)
             try? await execution.standardInputWriter.finish()

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import ArgumentParser
+import Dispatch
 import Foundation
 import Godwit
 import Logging
@@ -76,7 +77,7 @@ struct Work: AsyncParsableCommand {
                 if kind.isEmpty { jobs.handleAll(timeout: timeout) { try await run($0, $1) } }
             }
             Logger.current.info("working '\(queue)' on \(store.name)")
-            try await serve(worker)
+            try await serve(worker, run)
             let summary = run.summary
             if self.store.format == .text {
                 Talk.say(
@@ -91,7 +92,7 @@ struct Work: AsyncParsableCommand {
     }
 
     /// Runs the worker in a group that the first signal stops gracefully and the second at once.
-    private func serve(_ worker: Worker) async throws {
+    private func serve(_ worker: Worker, _ run: CommandRun) async throws {
         let service = WorkService(worker: worker, end: drain ? .drained : .shutdown)
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
@@ -112,6 +113,11 @@ struct Work: AsyncParsableCommand {
                         Talk.say("\(signal): waiting up to \(grace.brief) for what runs; again to end at once")
                         await group.triggerGracefulShutdown()
                     } else if count == 2 {
+                        // Why a thread of the system's: whatever holds the others up, this ends.
+                        DispatchQueue.global().asyncAfter(deadline: .now() + 4) {
+                            run.killAll()
+                            _exit(Failure.Code.software.rawValue)
+                        }
                         throw CancellationError()
                     }
                 }

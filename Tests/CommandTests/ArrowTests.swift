@@ -37,7 +37,7 @@ import Testing
 
     /// The module of an import line, whatever stands before and behind it.
     static func module(_ line: some StringProtocol) -> String? {
-        let words = line.split(whereSeparator: { $0 == " " || $0 == "\t" })
+        let words: [Substring] = String(line).split { $0 == " " || $0 == "\t" }
         guard let index = words.firstIndex(of: "import"), index + 1 < words.count else { return nil }
         let before = words[..<index]
         let isImport = before.allSatisfy {
@@ -45,8 +45,9 @@ import Testing
         }
         guard isImport else { return nil }
         let kinds = ["struct", "class", "enum", "protocol", "func", "var", "let", "typealias"]
-        let name = kinds.contains(String(words[index + 1])) ? words.dropFirst(index + 2).first : words[index + 1]
-        return name?.split(separator: ".").first.map(String.init)
+        let name: Substring? =
+            kinds.contains(String(words[index + 1])) ? words.dropFirst(index + 2).first : words[index + 1]
+        return name.map { String($0.prefix { $0 != "." }) }
     }
 
     /// What the design forbids, as sentences.

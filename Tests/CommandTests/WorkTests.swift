@@ -91,10 +91,14 @@ import Testing
                     "work", "mail", "--exec", "touch began; while ! test -e go; do sleep 0.02; done",
                     "--broker", place.broker, "--grace", "1m",
                 ], in: place.folder)
+            let talk = Pipe()
+            worker.standardError = talk
             try worker.run()
             await until { FileManager.default.fileExists(atPath: place.file("began").path) }
-            let later = try await place.enqueue("mail", "welcome", "y", "--delay", "1s")
             worker.terminate()
+            // It says so when it has seen the signal; what comes after is for others.
+            await Self.firstWords(of: talk)
+            let later = try await place.enqueue("mail", "welcome", "y")
             try Data().write(to: place.file("go"))
             await Tool.end(of: worker)
             #expect(worker.terminationStatus == 0)
@@ -117,7 +121,7 @@ import Testing
             await until { FileManager.default.fileExists(atPath: place.file("began").path) }
             worker.terminate()
             // It says so when it has seen the first signal.
-            _ = talk.fileHandleForReading.availableData
+            await Self.firstWords(of: talk)
             worker.terminate()
             await Tool.end(of: worker)
             let child = try String(contentsOf: place.file("child"), encoding: .utf8)
@@ -143,6 +147,16 @@ import Testing
                 .trimmingCharacters(in: .whitespacesAndNewlines)
             let number = try #require(pid_t(child))
             await until { !Self.isAlive(number) }
+        }
+    }
+
+    /// Waits until something was said. Why a thread: reading blocks, and the tasks' threads are few.
+    static func firstWords(of pipe: Pipe) async {
+        await withCheckedContinuation { done in
+            Thread.detachNewThread {
+                _ = pipe.fileHandleForReading.availableData
+                done.resume()
+            }
         }
     }
 
