@@ -19,6 +19,8 @@ struct Book: Sendable {
         var isGhost = false
         /// The record is gone and only the ghost is left.
         var isForgotten = false
+        /// Which reclaim it came back by last; 0 when it came otherwise.
+        var reclaimNumber: Int32 = 0
         /// Promoted by hand before its time.
         var wasHurried = false
         var kind: Int32
@@ -73,6 +75,7 @@ struct Book: Sendable {
     var ended = Ring<Ended>()
     var endedOrder: Int64 = 0
     var horizon = Timestamp(milliseconds: .min)
+    var reclaims: Int32 = 0
 
     var uniqueOwners: [String: MessageID] = [:]
     var uniqueNames: [Int32: String] = [:]

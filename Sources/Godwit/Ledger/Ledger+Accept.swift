@@ -187,8 +187,17 @@ extension Book {
     private mutating func takeHead(_ slot: Int32) throws(Objection) {
         let line = line(of: slot)
         var budget = Int.max
-        guard let first = head(of: line, &budget) else {
+        guard var first = head(of: line, &budget) else {
             throw Objection(.i2, "\(slots[Int(slot)].entry.id) is ready, but not in its line")
+        }
+        // Why: leases that ran out at one moment and came back by one call may stand in any order
+        // among themselves, since stores break such ties each in their own way.
+        let reclaim = slots[Int(first)].reclaimNumber
+        if first != slot, reclaim != 0, slots[Int(slot)].reclaimNumber == reclaim,
+            let position = (0..<lines[line].count).first(where: { lines[line][$0]?.slot == slot })
+        {
+            lines[line].bringToHead(position)
+            first = slot
         }
         if first != slot {
             throw Objection(

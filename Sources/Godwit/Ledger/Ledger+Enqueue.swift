@@ -8,6 +8,12 @@ extension Ledger {
         steps += 1
         return books[open(queue)].enqueue(messages, now)
     }
+
+    /// Whether the queue holds its maximum.
+    package func isFull(_ queue: QueueName) -> Bool {
+        guard let number = numbers[queue] else { return false }
+        return books[number].held >= books[number].settings.maxMessages
+    }
 }
 
 extension Book {

@@ -129,6 +129,7 @@ extension Book {
         slots[number].hasRun = true
         slots[number].isUncounted = true
         slots[number].wasHurried = false
+        slots[number].reclaimNumber = 0
         slots[number].executedAt = executedAt
         slots[number].nonce = nonce
         leases.insert(

@@ -112,6 +112,8 @@ extension Book {
                 returned.append(slot)
             }
         }
+        reclaims += 1
+        for slot in returned { slots[Int(slot)].reclaimNumber = reclaims }
         returnToHead(returned)
         record(events)
         return result

@@ -37,6 +37,17 @@ struct Ring<Element: Sendable>: Sendable {
         return element
     }
 
+    /// Brings the element at `position` to the head; those before it move back by one.
+    mutating func bringToHead(_ position: Int) {
+        guard position < count else { return }
+        let mask = cells.count - 1
+        let element = cells[(head + position) & mask]
+        for place in stride(from: position, to: 0, by: -1) {
+            cells[(head + place) & mask] = cells[(head + place - 1) & mask]
+        }
+        cells[head] = element
+    }
+
     /// The first position whose element is past what `isBefore` covers; the line must be sorted so.
     func partition(_ isBefore: (Element) -> Bool) -> Int {
         var low = 0
