@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 import ArgumentParser
-import Dispatch
 import Foundation
 import Godwit
 import Logging
@@ -113,8 +112,9 @@ struct Work: AsyncParsableCommand {
                         Talk.say("\(signal): waiting up to \(grace.brief) for what runs; again to end at once")
                         await group.triggerGracefulShutdown()
                     } else if count == 2 {
-                        // Why a thread of the system's: whatever holds the others up, this ends.
-                        DispatchQueue.global().asyncAfter(deadline: .now() + 4) {
+                        // Why a thread: whatever holds the pool up, this ends.
+                        Thread.detachNewThread {
+                            Thread.sleep(forTimeInterval: 4)
                             run.killAll()
                             _exit(Failure.Code.software.rawValue)
                         }
