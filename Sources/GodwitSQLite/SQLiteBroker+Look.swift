@@ -21,8 +21,8 @@ extension SQLiteBroker {
 
     package var commitCount: Int { writer.commits.load(ordering: .relaxed) }
     package var checkpointCount: Int { writer.checkpoints.load(ordering: .relaxed) }
-    /// Calls that the writer has not begun with.
-    package var queuedCalls: Int { writer.queuedCalls }
+    /// Calls that were ever queued.
+    package var submittedCalls: Int { writer.submissions.load(ordering: .relaxed) }
     /// Whether somebody waits, so that other processes are watched.
     package var isWatching: Bool { waiters.isWatching }
 }

@@ -37,7 +37,8 @@ final class Writer: Sendable {
     private let woken: @Sendable ([(queue: QueueName, kind: UInt32?)]) -> Void
     private let thread = DispatchQueue(label: "godwit.sqlite.writer", qos: .userInitiated)
 
-    /// Commits and checkpoints so far, for tests.
+    /// Calls, commits and checkpoints so far, for tests.
+    let submissions = Atomic<Int>(0)
     let commits = Atomic<Int>(0)
     let checkpoints = Atomic<Int>(0)
 
@@ -57,14 +58,13 @@ final class Writer: Sendable {
         let (isClosed, starts) = line.withLock { line in
             if line.isClosed { return (true, false) }
             line.waiting.append(operation)
+            submissions.wrappingAdd(1, ordering: .relaxed)
             defer { line.isRunning = true }
             return (false, !line.isRunning)
         }
         if isClosed { return operation.fail(.closed, false) }
         if starts { thread.async { self.drain() } }
     }
-
-    var queuedCalls: Int { line.withLock { $0.waiting.count } }
 
     /// Ends what was queued, then closes the connection.
     func close() async {
