@@ -25,7 +25,7 @@ demo: setup ## Digest real files with a worker killed half way; DIR=/path LIMIT=
 	$(BUILD) --product file-digest
 	$(BIN)/file-digest --dir "$(DIR)" --limit "$(LIMIT)" $(ARGS)
 
-test: setup ## Build once in release and run every test; ARGS="--filter X" for some
+test: setup verify ## Build once in release and run every test; ARGS="--filter X" for some
 	$(SWIFT) test -c release --traits $(TRAITS) --parallel $(ARGS)
 
 check: lint verify test ## What must pass before a merge

@@ -20,4 +20,14 @@ if [ -n "$unmarked" ]; then
     echo "verify: without a licence line: $unmarked" >&2
     exit 1
 fi
+# Who wants the core with SQLite resolves none of these.
+resolved=$(swift package show-dependencies --format flatlist)
+for package in swift-nio hummingbird grpc-swift async-http-client swift-argument-parser swift-crypto; do
+    case "$resolved" in
+    *"$package"*)
+        echo "verify: the default traits pull in $package; give it a condition in Package.swift" >&2
+        exit 1
+        ;;
+    esac
+done
 echo "verify: all fresh"

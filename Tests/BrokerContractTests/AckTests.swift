@@ -27,6 +27,20 @@ import Testing
         }
     }
 
+    @Test(.tags(.i3), arguments: BrokerKind.allCases)
+    func `the token of a run before a release acks nothing`(_ kind: BrokerKind) async throws {
+        try await withBroker(kind) { broker, _ in
+            try await broker.enqueue(1)
+            let old = try await broker.reserveOne()
+            try await broker.settle(old, .release)
+            let current = try await broker.reserveOne()
+            let before = try await broker.snapshot(1)
+            #expect(try await broker.settle(old, .ack) == .stale)
+            #expect(try await broker.snapshot(1) == before)
+            #expect(try await broker.settle(current, .ack) == .done)
+        }
+    }
+
     @Test(.tags(.i12), arguments: BrokerKind.allCases)
     func `the same ack again answers done and changes nothing`(_ kind: BrokerKind) async throws {
         try await withBroker(kind) { broker, clock in

@@ -25,19 +25,27 @@ package final class Signal: Sendable {
     /// Returns once it has fired or the task is cancelled, and closes the latch again.
     package func wait() async {
         await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
-                let ready = state.withLock { state -> Bool in
-                    if case .idle = state, !Task.isCancelled {
-                        state = .waiting(continuation)
-                        return false
-                    }
-                    return true
-                }
-                if ready { continuation.resume() }
-            }
-            state.withLock { if case .fired = $0 { $0 = .idle } }
+            await wait { Task.isCancelled }
         } onCancel: {
             fire()
         }
+    }
+
+    /// Returns once it has fired, cancelled or not, and closes the latch again: for a task that is
+    /// told by other means to end, and would turn without rest once it is cancelled.
+    package func waitUntilFired() async { await wait { false } }
+
+    private func wait(unless isOver: () -> Bool) async {
+        await withCheckedContinuation { continuation in
+            let passes = state.withLock { state -> Bool in
+                if case .idle = state, !isOver() {
+                    state = .waiting(continuation)
+                    return false
+                }
+                return true
+            }
+            if passes { continuation.resume() }
+        }
+        state.withLock { if case .fired = $0 { $0 = .idle } }
     }
 }

@@ -146,9 +146,10 @@ public final class Consumer: Sendable {
                     self?.state.withLock { $0.tokensToRenew(at: now) } ?? []
                 },
                 lost: { [weak self] tokens in
-                    self?.state.withLock { $0.lost(Set(tokens)) }
+                    let lost = self?.state.withLock { $0.lost(Set(tokens)) } ?? 0
+                    guard lost > 0 else { return }
                     Logger.current.warning(
-                        "\(tokens.count) lease(s) are lost; what is settled on them counts no more")
+                        "\(lost) lease(s) are lost; what is settled on them counts no more")
                 })
             return keeper
         }

@@ -97,10 +97,13 @@ struct ConsumerState: Sendable {
             + buffers.values.flatMap { $0.map(\.token) }
     }
 
-    mutating func lost(_ tokens: Set<LeaseToken>) {
+    /// Forgets what was lost; returns how many it held and was not settling.
+    mutating func lost(_ tokens: Set<LeaseToken>) -> Int {
+        let before = held.count + buffered
         held.removeAll { tokens.contains($0.token) && !$0.isSettling }
         for kind in buffers.keys { buffers[kind]?.removeAll { tokens.contains($0.token) } }
         buffered = buffers.values.reduce(0) { $0 + $1.count }
+        return before - held.count - buffered
     }
 
     /// Everything that was leased ahead, to be given back.

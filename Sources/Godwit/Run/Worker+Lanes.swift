@@ -19,10 +19,9 @@ extension Worker {
                 await exchange(settlements, request)
             case .wait(let limit):
                 let timer = limit.map { time.schedule(after: $0) { signal.fire() } }
-                await signal.wait()
+                await signal.waitUntilFired()
                 timer?.cancel()
                 state.withLock { cell in cell.waitingLanes.removeAll { $0 == lane } }
-                if Task.isCancelled && state.withLock({ $0.isFinished }) { return }
             case .finish:
                 return finish()
             }

@@ -114,7 +114,7 @@ public final class Worker: Service, Sendable {
     private func serve(until end: End) async {
         let supervise = state.withLock { $0.superviseSignal }
         await withDiscardingTaskGroup { group in
-            for lane in 0..<WorkerCell.lanes {
+            for lane in 0..<state.withLock({ $0.laneSignals.count }) {
                 group.addTask { await self.runLane(lane) }
             }
             group.addTask { await self.runWaker(until: end) }
@@ -125,7 +125,7 @@ public final class Worker: Service, Sendable {
             }
             // Why: a cancelled slot's task is of no further use; a new one takes its place.
             while !state.withLock({ $0.isFinished }) {
-                await supervise.wait()
+                await supervise.waitUntilFired()
                 for slot in state.withLock({ $0.takeEndedSlots() }) {
                     let task = Task { await self.runSlot(slot) }
                     state.withLock { $0.slots[slot] = task }
@@ -139,14 +139,18 @@ public final class Worker: Service, Sendable {
     }
 
     private func loseLeases(_ tokens: [LeaseToken]) {
+        let (lost, tasks) = state.withLock { cell in
+            let lost = cell.worker.lost(Set(tokens))
+            return (lost, cell.tasks(of: lost.slots))
+        }
+        tasks.forEach { $0.cancel() }
+        // Why: what was settled while the renewal was on its way is stale too, and not lost.
+        guard let first = lost.ids.first else { return }
         Logger.current.warning(
             """
-            \(tokens.count) lease(s) of '\(queue.name)' are lost, the first on \
-            \(tokens.first?.id.description ?? "none"): their handlers are cancelled and what they \
-            return is dropped; another run takes over
+            \(lost.ids.count) lease(s) of '\(queue.name)' are lost, the first on \(first): their \
+            handlers are cancelled and what they return is dropped; another run takes over
             """)
-        let tasks = state.withLock { cell in cell.tasks(of: cell.worker.lost(Set(tokens))) }
-        tasks.forEach { $0.cancel() }
     }
 
     /// Cancels the handlers that are over their time and looks again when the next one will be.

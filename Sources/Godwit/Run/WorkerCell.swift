@@ -2,8 +2,6 @@
 
 /// The worker's decisions together with the tasks that carry them out; lives behind one lock.
 struct WorkerCell: Sendable {
-    /// Trips to the store that may be under way at once: while one is answered the next is sent.
-    static let lanes = 2
     /// Slots that were woken and have not begun yet. Each slot that begins wakes the next while there
     /// is work, so handlers that never suspend wake few slots, and those that wait wake them all.
     static let wakesAhead = 2
@@ -25,7 +23,8 @@ struct WorkerCell: Sendable {
     var graceTimer: ScheduledAction?
     var timeoutTimer: ScheduledAction?
     var timeoutCheckAt: Timestamp?
-    let laneSignals = (0..<lanes).map { _ in Signal() }
+    /// One for each trip to the store that may be under way: while one is answered the next is sent.
+    let laneSignals: [Signal]
     var waitingLanes: [Int] = []
     let wakerSignal = Signal()
     /// Fired when nothing is left in hand.
@@ -41,6 +40,8 @@ struct WorkerCell: Sendable {
 
     init(_ worker: WorkerState, random: Xoshiro) {
         self.worker = worker
+        // Why: who runs one message at a time expects them in order, and two answers may overtake.
+        laneSignals = (0..<(worker.concurrency == 1 ? 1 : 2)).map { _ in Signal() }
         self.random = random
     }
 

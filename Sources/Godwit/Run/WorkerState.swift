@@ -262,22 +262,25 @@ struct WorkerState: Sendable {
     func tokensToRenew(at now: Timestamp) -> [LeaseToken] {
         let runs = running.filter { !$0.run.isAbandoned && now < $0.run.hardDeadline }
             .sorted { $0.run.sequence < $1.run.sequence }
-        return settling + unsettled.map(\.token) + runs.map(\.run.leased.token)
+        return unsettled.map(\.token) + runs.map(\.run.leased.token)
             + backlog.map(\.leased.token)
     }
 
-    /// Forgets what was lost; returns the slots whose handlers must be told.
-    mutating func lost(_ tokens: Set<LeaseToken>) -> [Int] {
+    /// Forgets what was lost and is still in hand; returns the slots whose handlers must be told.
+    mutating func lost(_ tokens: Set<LeaseToken>) -> (ids: [MessageID], slots: [Int]) {
+        var ids = backlog.map(\.leased.token).filter(tokens.contains).map(\.id)
+        ids += unsettled.map(\.token).filter(tokens.contains).map(\.id)
         backlog.removeAll { tokens.contains($0.leased.token) }
         unsettled.removeAll { tokens.contains($0.token) }
         var told: [Int] = []
         for (slot, run) in running where tokens.contains(run.leased.token) && !run.isAbandoned {
             run.lease.lose()
             slots[slot]?.isAbandoned = true
+            ids.append(run.leased.token.id)
             told.append(slot)
         }
         if isExclusive && isIdle { isExclusive = false }
-        return told
+        return (ids, told)
     }
 
     /// Marks runs that are over their time; returns their slots.
