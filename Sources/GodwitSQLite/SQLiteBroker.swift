@@ -62,8 +62,6 @@ public final class SQLiteBroker: Broker {
         reader.close()
     }
 
-    public var isShutDown: Bool { waiters.isClosed }
-
     // MARK: Running a word
 
     /// Runs `body` in a transaction shared with whoever else calls now; once queued it runs.
