@@ -106,7 +106,8 @@ struct Chaos {
             let (heard, starts, victim) = journal.read { ($0.lines, $0.starts, $0.lastStarter) }
             if let ended = processes.values.first(where: \.hasEnded) {
                 throw Stuck(
-                    description: "process \(ended.index) has ended by itself with \(await ended.end())")
+                    description:
+                        "process \(ended.index) has ended by itself with \(await ended.end())")
             }
             if killsLeft + pausesLeft > 0, starts >= nextFault, let victim {
                 if try await disturb(victim) { draw() } else { nextFault = starts + 1 }
@@ -161,20 +162,17 @@ struct Chaos {
         let isPause =
             mayPause && Int.random(in: 0..<killsLeft + pausesLeft, using: &random) >= killsLeft
         guard isPause || killsLeft > 0, process.stop() else { return false }
-        let (number, running, known) = journal.read { state in
-            (state.numbers[victim], state.running[victim] ?? [], state.runs)
-        }
         let leases: Set<Run>
         if plan.defect == .earlyAck {
             // Its leases are gone already: what it said must do.
-            leases = Set(
-                known.filter { $0.value.process == victim && $0.value.ending == nil }.keys)
+            leases = journal.read { $0.held(by: victim) }
         } else {
-            leases = try await self.leases(of: number)
+            leases = try await self.leases(of: journal.read { $0.numbers[victim] })
         }
-        let runningLeases = leases.intersection(running)
-        let prefetched = leases.filter { known[$0]?.starts ?? 0 == 0 }
-        guard !runningLeases.isEmpty, !prefetched.isEmpty else {
+        let (running, prefetched) = journal.read { state in
+            (leases.intersection(state.running[victim] ?? []), state.prefetched(leases))
+        }
+        guard !running.isEmpty, !prefetched.isEmpty else {
             declined += 1
             process.resume()
             return false
@@ -184,7 +182,7 @@ struct Chaos {
         _ = await process.end()
         processes[victim] = nil
         killed.insert(victim)
-        orphans.append(runningLeases.count + prefetched.count)
+        orphans.append(running.count + prefetched.count)
         try start()
         return true
     }

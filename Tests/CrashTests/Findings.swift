@@ -12,7 +12,7 @@ struct Findings {
     var staleAccepted: [String] = []
     /// Attempts, counters and endings that are not what they must be (I1, I6).
     var miscounted: [String] = []
-    var crashLoops = 0
+    var crashLoops: [String] = []
     /// Starts beyond a message's first, each with a cause.
     var explained = 0
     var lostLeases = 0
@@ -72,11 +72,12 @@ struct Findings {
                 miscounted.append("\(id) is completed with \(attempts) attempts: \(expected)")
             }
         } else if record.reason == "crash-loop" {
-            crashLoops += 1
+            crashLoops.append("\(id) after \(record.entry.lost) lost leases")
         } else if !expected.isDead || attempts != expected.attempts
             || record.reason?.contains("mishap") != true
         {
-            lost.append("\(id) is dead: '\(record.reason ?? "")', \(attempts) attempts, \(expected)")
+            lost.append(
+                "\(id) is dead: '\(record.reason ?? "")', \(attempts) attempts, \(expected)")
         }
     }
 
@@ -85,7 +86,9 @@ struct Findings {
         _ id: MessageID, _ record: MessageRecord?, _ history: History, disturbed: Set<Int>
     ) {
         for (place, (count, fact)) in history.enumerated() {
-            if fact.starts > 1 { unexplained.append("run \(count) of \(id) began \(fact.starts) times") }
+            if fact.starts > 1 {
+                unexplained.append("run \(count) of \(id) began \(fact.starts) times")
+            }
             if fact.starts > 0, history[..<place].contains(where: { $0.fact.starts > 0 }) {
                 explained += 1
             }
@@ -132,9 +135,10 @@ struct Findings {
         lostLeases = records.reduce(0) { $0 + Int($1.entry.lost) }
         let attempts = records.reduce(0) { $0 + Int($1.entry.attempt) }
         let sums = [
-            ("enqueued", counts.enqueued, accepted), ("completed", counts.completed, records.count - dead.count),
+            ("enqueued", counts.enqueued, accepted),
+            ("completed", counts.completed, records.count - dead.count),
             ("dead", counts.dead, dead.count), ("rejected", counts.rejected, dead.count),
-            ("retried", counts.retried, attempts - dead.count + crashLoops),
+            ("retried", counts.retried, attempts - dead.count + crashLoops.count),
             ("lost", counts.lost, lostLeases), ("released", counts.released, 0),
             ("left", counts.ready + counts.scheduled + counts.leased, 0),
         ]

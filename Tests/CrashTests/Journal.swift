@@ -33,6 +33,7 @@ final class Journal: Sendable {
         var suspectsRun = 0
         var suspectsInCompany: [Run] = []
         var byes: Set<Int> = []
+        var ended: Set<Int> = []
         /// Runs whose process is paused, by message: with the process and the number of the run.
         var watched: [MessageID: (process: Int, count: Int)] = [:]
         /// Paused processes of whose messages another has begun a later run.
@@ -46,8 +47,10 @@ final class Journal: Sendable {
 
     func read<R>(_ body: (inout State) -> sending R) -> sending R { state.withLock { body(&$0) } }
 
+    /// An empty list says that the process has ended.
     func hear(_ reports: [Report], from process: Int) {
         state.withLock { state in
+            if reports.isEmpty { state.ended.insert(process) }
             for report in reports { state.hear(report, from: process) }
         }
         changed.fire()
@@ -70,6 +73,18 @@ final class Journal: Sendable {
 }
 
 extension Journal.State {
+    func hasEnded(_ process: Int) -> Bool { ended.contains(process) }
+
+    /// Those of `leases` that nobody has begun.
+    func prefetched(_ leases: Set<Run>) -> Set<Run> {
+        leases.filter { runs[$0]?.starts ?? 0 == 0 }
+    }
+
+    /// What `process` has reserved, as far as it has said, and not ended.
+    func held(by process: Int) -> Set<Run> {
+        Set(runs.filter { $0.value.process == process && $0.value.ending == nil }.keys)
+    }
+
     mutating func hear(_ report: Report, from process: Int) {
         lines += 1
         switch report {
