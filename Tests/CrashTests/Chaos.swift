@@ -256,6 +256,10 @@ struct Chaos {
     /// Ends the processes as an operator would.
     private mutating func end() async throws {
         for process in processes.values { process.signal(SIGTERM) }
+        let timer = queue.broker.time.schedule(after: plan.patience) { [processes] in
+            for process in processes.values { process.signal(SIGKILL) }
+        }
+        defer { timer.cancel() }
         for process in processes.values {
             let status = await process.end()
             let saidBye = journal.read { $0.byes.contains(process.index) }

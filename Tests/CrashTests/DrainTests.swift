@@ -30,7 +30,11 @@ import Testing
                 index: 0,
                 [store.name, queue.name.text, "30000", "\(Chaos.milliseconds(grace))"]
             ) { journal.hear($0, from: 0) }
-            defer { process.signal(SIGKILL) }
+            let limit = store.broker.time.schedule(after: .seconds(60)) { process.signal(SIGKILL) }
+            defer {
+                limit.cancel()
+                process.signal(SIGKILL)
+            }
             let last = Run(id: short[1].id, count: 1)
             let begins = { journal.read { $0.runs[last]?.starts == 1 || $0.hasEnded(0) } }
             while !begins() { await journal.changed.wait() }
