@@ -131,6 +131,20 @@ let package = Package(
             name: "BrokerContractTests",
             dependencies: ["Godwit", "GodwitRedis", "GodwitSQLite", "GodwitTesting", "TestRedis"],
             swiftSettings: settings),
+        .executableTarget(
+            name: "CrashWorker",
+            dependencies: [
+                "Godwit", "GodwitRedis", "GodwitSQLite",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ],
+            path: "Tests/CrashWorker", swiftSettings: settings),
+        .testTarget(
+            name: "CrashTests",
+            // Why the program: it is run, and so must be built with the tests.
+            dependencies: ["CrashWorker", "Godwit", "GodwitRedis", "GodwitSQLite", "TestRedis"],
+            swiftSettings: settings),
         .testTarget(
             name: "GodwitRedisTests",
             dependencies: [
