@@ -212,7 +212,6 @@ final class MisbehavingBroker: Broker {
         await broker.wait(for: kinds, in: queue, upTo: timeout)
     }
 
-    var isShutDown: Bool { broker.isShutDown }
 
     func shutdown() async { await broker.shutdown() }
 }
