@@ -7,12 +7,13 @@ extension Worker {
     func runSlot(_ slot: Int) async {
         let time = queue.broker.time
         var verdict: Verdict?
+        var isUsable = true
         while true {
             let now = time.now()
+            if Task.isCancelled { isUsable = false }
             let (run, wakes, checksTimeout) = state.withLock {
                 cell -> (WorkerState.Run?, WorkerCell.Wakes, Bool) in
-                if let verdict { cell.worker.finished(slot, verdict, at: now) }
-                let isUsable = !Task.isCancelled
+                if let verdict, !cell.worker.finished(slot, verdict, at: now) { isUsable = false }
                 let run = isUsable ? cell.worker.take(slot, at: now, timeout: timeout) : nil
                 var wakes = cell.takeSlotWakes()
                 if let lane = cell.takeLaneWake(now) { wakes.signals.append(lane) }
@@ -26,7 +27,7 @@ extension Worker {
             if let run {
                 verdict = await self.verdict(on: run, in: slot)
             } else {
-                if Task.isCancelled { return endSlot(slot) }
+                if !isUsable { return endSlot(slot) }
                 if await park(slot) { return }
             }
         }

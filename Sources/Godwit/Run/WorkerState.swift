@@ -243,12 +243,16 @@ struct WorkerState: Sendable {
     }
 
     /// A handler has returned; its verdict counts unless its end was decided before.
-    mutating func finished(_ slot: Int, _ verdict: Verdict, at now: Timestamp) {
-        guard let run = slots[slot] else { return }
+    ///
+    /// Returns whether its slot may go on: one whose task was cancelled, or is about to be, may not,
+    /// or the cancellation would hit the next message.
+    mutating func finished(_ slot: Int, _ verdict: Verdict, at now: Timestamp) -> Bool {
+        guard let run = slots[slot] else { return true }
         slots[slot] = nil
         runningCount -= 1
         averageRun += (Double((now - run.startedAt).milliseconds) - averageRun) / 16
         if !run.isAbandoned { settle(Settlement(run.leased.token, verdict), at: now) }
+        return !run.isAbandoned && !run.isTimedOut
     }
 
     mutating func settle(_ settlement: Settlement, at now: Timestamp) {
