@@ -116,7 +116,7 @@ struct WorkerState: Sendable {
         if unsettled.count == 1 || unsettled.count >= Self.settleBatch { return true }
         if runningCount == 0 && backlog.isEmpty { return true }
         if isDry || isExclusive { return false }
-        return min(batch, concurrency + prefetch - held) >= max(1, min(batch, concurrency) / 4)
+        return min(batch, concurrency + prefetch - held) >= reserveThreshold
     }
 
     private mutating func nextRequest(
@@ -124,7 +124,7 @@ struct WorkerState: Sendable {
     ) -> ReserveRequest? {
         if isDry || isExclusive || isWaitingForSuspects(now, random: &random) { return nil }
         let want = min(batch, concurrency + prefetch - held)
-        guard want >= (wantsAny ? 1 : max(1, min(batch, concurrency) / 4)) else { return nil }
+        guard want >= (wantsAny ? 1 : reserveThreshold) else { return nil }
         var request = request
         request.count = want
         request.freeSlots = max(0, concurrency - held)
@@ -144,6 +144,13 @@ struct WorkerState: Sendable {
             drainForSuspectsAt = now + .milliseconds(Int64.random(in: 0...bound, using: &random))
         }
         return drainForSuspectsAt.map { now >= $0 } ?? false
+    }
+
+    /// How many must fit before the store is asked: few while slots stand empty, half a batch while what
+    /// was leased ahead keeps them busy, since a trip costs the store the same for one as for many.
+    private var reserveThreshold: Int {
+        let isCovered = prefetch >= concurrency && !backlog.isEmpty
+        return max(1, isCovered ? min(batch, concurrency) / 2 : min(batch, concurrency) / 4)
     }
 
     private var prefetch: Int {

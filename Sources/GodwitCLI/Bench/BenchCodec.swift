@@ -27,11 +27,17 @@ struct BenchCodec: AsyncParsableCommand {
         var readAt: Int64 = 1_767_225_600_123
         var trays = [120, 250, 0]
         var note = "level read by SNMP, second attempt"
+
+        /// Numbers for ``MessagePackEncoder`` with integer keys; JSON and string keys use the names.
+        enum CodingKeys: Int, CodingKey {
+            case id, device, site, pages, toner, isOnline, model, readAt, trays, note
+        }
     }
 
     struct Report: Row {
         static let columns = [
             "rounds", "MessagePack µs", "JSON µs", "times faster", "MessagePack bytes", "JSON bytes", "bytes in %",
+            "with integer keys", "in %",
         ]
         let rounds: Int
         let messagePackUs: Double
@@ -40,12 +46,14 @@ struct BenchCodec: AsyncParsableCommand {
         let messagePackBytes: Int
         let jsonBytes: Int
         let bytesPercent: Double
+        let integerKeyBytes: Int
+        let integerKeyPercent: Double
         let machine = Machine.line
 
         var cells: [String] {
             [
                 "\(rounds)", "\(messagePackUs)", "\(jsonUs)", "\(ratio)", "\(messagePackBytes)",
-                "\(jsonBytes)", "\(bytesPercent)",
+                "\(jsonBytes)", "\(bytesPercent)", "\(integerKeyBytes)", "\(integerKeyPercent)",
             ]
         }
     }
@@ -58,6 +66,10 @@ struct BenchCodec: AsyncParsableCommand {
         let jsonDecoder = JSONDecoder()
         let packed = try encoder.encode(value)
         let json = try jsonEncoder.encode(value)
+        let numbered = try MessagePackEncoder(keys: .integer).encode(value)
+        guard try decoder.decode(Reading.self, from: numbered) == value else {
+            throw Failure(.software, "integer keys do not give back what they were given")
+        }
         var best = (Double.infinity, Double.infinity)
         // Why the best of five: what else the machine does only ever adds.
         for _ in 0..<5 {
@@ -74,7 +86,9 @@ struct BenchCodec: AsyncParsableCommand {
                 rounds: rounds, messagePackUs: best.0.rounded(to: 3), jsonUs: best.1.rounded(to: 3),
                 ratio: (best.1 / best.0).rounded(to: 2), messagePackBytes: packed.count,
                 jsonBytes: json.count,
-                bytesPercent: (100 * Double(packed.count) / Double(json.count)).rounded(to: 1)))
+                bytesPercent: (100 * Double(packed.count) / Double(json.count)).rounded(to: 1),
+                integerKeyBytes: numbered.count,
+                integerKeyPercent: (100 * Double(numbered.count) / Double(json.count)).rounded(to: 1)))
     }
 
     /// Microseconds per round.
