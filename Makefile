@@ -4,7 +4,8 @@ TRAITS ?= Command
 # Why one folder, in release: the demo, the tests and the bench share one build.
 BUILD   = $(SWIFT) build -c release --traits $(TRAITS)
 BIN     = .build/release
-SOURCES = Package.swift Sources Tests Examples
+# hello stands as the README prints it.
+SOURCES = Package.swift Sources Tests Examples/file-digest
 DIR    ?= /usr/share/doc
 LIMIT  ?= 5000
 FUZZ_SECONDS ?= 60

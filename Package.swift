@@ -29,7 +29,8 @@ let package = Package(
     ],
     traits: [
         .trait(name: "SQLite", description: "The embedded broker: one file, nothing to install."),
-        .trait(name: "Redis", description: "The distributed broker, and our Redis client on SwiftNIO."),
+        .trait(
+            name: "Redis", description: "The distributed broker, and our Redis client on SwiftNIO."),
         .trait(
             name: "Command", description: "The godwit command.",
             enabledTraits: ["SQLite", "Redis"]),
@@ -119,7 +120,12 @@ let package = Package(
         .testTarget(
             name: "MessagePackTests", dependencies: ["MessagePack"], swiftSettings: settings),
         .testTarget(
-            name: "GodwitTests", dependencies: ["Godwit", "GodwitTesting", "MessagePack", .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"), .product(name: "Logging", package: "swift-log")],
+            name: "GodwitTests",
+            dependencies: [
+                "Godwit", "GodwitTesting", "MessagePack",
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
             swiftSettings: settings),
         .target(name: "TestRedis", path: "Tests/TestRedis", swiftSettings: settings),
         .testTarget(

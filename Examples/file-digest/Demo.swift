@@ -52,7 +52,9 @@ struct Demo: Sendable {
             begin = end
         }
         print("\(paths.count) files enqueued, \(workers) workers, lease \(lease)")
-        if skipped > 0 { print("\(skipped) names skipped: not UTF-8, or not readable as a directory") }
+        if skipped > 0 {
+            print("\(skipped) names skipped: not UTF-8, or not readable as a directory")
+        }
         let killed = try await work(broker)
         let counts = try await broker.inspector.counts(of: Self.queue)
         let isComplete = try await report(counts, killed, broker, ContinuousClock.now - start)
@@ -73,7 +75,8 @@ struct Demo: Sendable {
                 let counts = try await broker.inspector.counts(of: Self.queue)
                 progress.show(counts)
                 if counts.isDrained { break }
-                if kills, killed == nil, (counts.completed + counts.dead) * 2 >= paths.count * 4 / 5 {
+                if kills, killed == nil, (counts.completed + counts.dead) * 2 >= paths.count * 4 / 5
+                {
                     killed = try await kill(started.workers, broker)
                 }
                 try await Task.sleep(for: .milliseconds(killed == nil ? 10 : 50))
@@ -89,11 +92,14 @@ struct Demo: Sendable {
         for one in workers {
             // Why stop first: between a look and a kill it could settle what it holds.
             guard Self.signal(one.process, SIGSTOP) else { continue }
-            let leased = try await broker.inspector.messages(.leased, in: Self.queue, after: nil, limit: 256)
+            let leased = try await broker.inspector.messages(
+                .leased, in: Self.queue, after: nil, limit: 256)
             let held = leased.messages.count { $0.worker == one.worker }
             if held > 0 {
                 _ = Self.signal(one.process, SIGKILL)
-                print("\(isatty(1) == 1 ? "\n" : "")SIGKILL to worker \(one.process), which held \(held) leases")
+                print(
+                    "\(isatty(1) == 1 ? "\n" : "")SIGKILL to worker \(one.process), which held \(held) leases"
+                )
                 return held
             }
             _ = Self.signal(one.process, SIGCONT)
@@ -140,16 +146,20 @@ struct Demo: Sendable {
         let (digests, repeats, torn) = try raw.table()
         try raw.save(digests.sorted { $0.path < $1.path }, as: "\(directory)/digests.jsonl")
         let dead = try await broker.inspector.messages(.dead, in: Self.queue, after: nil, limit: 5)
-        for letter in dead.messages { print("dead: \((letter.reason ?? "no reason").escapedForDisplay)") }
+        for letter in dead.messages {
+            print("dead: \((letter.reason ?? "no reason").escapedForDisplay)")
+        }
         let lost = paths.count - counts.completed - counts.dead
         let rows = [
             ("files", "\(paths.count)"), ("done", "\(counts.completed)"),
-            ("retried", "\(counts.lost + counts.retried + counts.released)"), ("dead", "\(counts.dead)"),
+            ("retried", "\(counts.lost + counts.retried + counts.released)"),
+            ("dead", "\(counts.dead)"),
             ("lost", "\(lost)"), ("time", "\((Double(time.milliseconds) / 1000).formatted()) s"),
         ]
         let widths = rows.map { max($0.0.count, $0.1.count) }
         func line(_ cells: [String]) -> String {
-            zip(cells, widths).map { String(repeating: " ", count: $1 - $0.count) + $0 }.joined(separator: "  ")
+            zip(cells, widths).map { String(repeating: " ", count: $1 - $0.count) + $0 }.joined(
+                separator: "  ")
         }
         print("")
         print(line(rows.map(\.0)))
@@ -160,7 +170,8 @@ struct Demo: Sendable {
             \(digests.count) digests in \(directory)/digests.jsonl, once each; \(repeats) repeat(s) and \
             \(torn) torn line(s) of killed runs left out
             """)
-        return lost == 0 && digests.count == counts.completed && (!kills || killed != nil || paths.count < 100)
+        return lost == 0 && digests.count == counts.completed
+            && (!kills || killed != nil || paths.count < 100)
     }
 }
 

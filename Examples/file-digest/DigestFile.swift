@@ -36,7 +36,9 @@ extension DigestFile {
         defer { close(descriptor) }
         var info = stat()
         guard fstat(descriptor, &info) == 0 else { throw unreadable(errno) }
-        guard info.st_mode & S_IFMT == S_IFREG else { throw Verdict.reject("\(path): not a regular file") }
+        guard info.st_mode & S_IFMT == S_IFREG else {
+            throw Verdict.reject("\(path): not a regular file")
+        }
         var hash = SHA256()
         var bytes = 0
         var lines = 0
@@ -52,7 +54,8 @@ extension DigestFile {
                 lines += piece.count { $0 == UInt8(ascii: "\n") }
             }
         }
-        return FileDigest(id: id, path: path, bytes: bytes, lines: lines, sha256: hash.finalize().hex)
+        return FileDigest(
+            id: id, path: path, bytes: bytes, lines: lines, sha256: hash.finalize().hex)
     }
 
     private func unreadable(_ code: Int32) -> Verdict {

@@ -23,27 +23,38 @@ struct Run: AsyncParsableCommand {
 
     @Option(help: "Where the files are.") var dir = "/usr/share/doc"
     @Option(help: "How many files at most.") var limit = 5000
-    @Option(help: "A file of its own, whether it is there or not; may be repeated.") var file: [String] = []
+    @Option(help: "A file of its own, whether it is there or not; may be repeated.") var file:
+        [String] = []
     @Option(help: "Worker processes.") var workers = 4
     @Option(help: "Seconds until a dead worker's files run again.") var lease = 3.0
-    @Option(help: "Where queue and results go; a new temporary directory when left out.") var into: String?
+    @Option(help: "Where queue and results go; a new temporary directory when left out.") var into:
+        String?
     @Flag(help: "Kill nobody.") var noKill = false
 
     func validate() throws {
         guard limit >= 0 else { throw ValidationError("--limit is 0 or more, not \(limit).") }
-        guard (1...64).contains(workers) else { throw ValidationError("--workers is 1 to 64, not \(workers).") }
-        guard (0.5...600).contains(lease) else { throw ValidationError("--lease is 0.5 to 600 seconds, not \(lease).") }
+        guard (1...64).contains(workers) else {
+            throw ValidationError("--workers is 1 to 64, not \(workers).")
+        }
+        guard (0.5...600).contains(lease) else {
+            throw ValidationError("--lease is 0.5 to 600 seconds, not \(lease).")
+        }
     }
 
     func run() async throws {
-        let directory = into ?? FileManager.default.temporaryDirectory
+        let directory =
+            into
+            ?? FileManager.default.temporaryDirectory
             .appendingPathComponent("file-digest-\(UUID().uuidString.prefix(8))").path
         try FileManager.default.createDirectory(
-            atPath: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+            atPath: directory, withIntermediateDirectories: true,
+            attributes: [.posixPermissions: 0o700])
         let files = Files(below: dir, limit: limit)
         let paths = files.paths + file
         guard !paths.isEmpty else {
-            throw ValidationError("there is no regular file below \(dir). Name another directory by --dir (make demo DIR=…).")
+            throw ValidationError(
+                "there is no regular file below \(dir). Name another directory by --dir (make demo DIR=…)."
+            )
         }
         let demo = Demo(
             paths: paths, skipped: files.skipped, directory: directory, workers: workers,
@@ -56,7 +67,8 @@ struct Run: AsyncParsableCommand {
 /// One worker: a process of its own, so that it can be killed.
 struct WorkerProcess: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "worker", abstract: "Works the queue until it is drained.", shouldDisplay: false)
+        commandName: "worker", abstract: "Works the queue until it is drained.",
+        shouldDisplay: false)
 
     @Argument var directory: String
     @Argument var leaseMilliseconds: Int64
@@ -66,7 +78,8 @@ struct WorkerProcess: AsyncParsableCommand {
         let results = Results(path: "\(directory)/digests.raw.jsonl")
         var options = WorkerOptions()
         options.lease = .milliseconds(leaseMilliseconds)
-        let worker = Worker(Queue(Demo.queue, on: broker), concurrency: 4, options: options) { jobs in
+        let worker = Worker(Queue(Demo.queue, on: broker), concurrency: 4, options: options) {
+            jobs in
             jobs.handle(DigestFile.self) { job, context in
                 try results.append(try job.digest(id: context.id))
             }

@@ -23,7 +23,9 @@ struct Progress {
         let ended = counts.completed + counts.dead
         let tenth = ended * 10 / max(1, total)
         let now = ContinuousClock.now
-        guard isTerminal ? now - last > .milliseconds(50) : tenth != shown || now - last > .seconds(1) else { return }
+        guard
+            isTerminal ? now - last > .milliseconds(50) : tenth != shown || now - last > .seconds(1)
+        else { return }
         shown = tenth
         last = now
         let text = "\(ended)/\(total) done, \(counts.leased) leased, \(counts.lost) lost leases"
@@ -35,7 +37,8 @@ struct Progress {
         let width = 40
         let full = ended * width / max(1, total)
         print(
-            "\r[" + String(repeating: "█", count: full) + String(repeating: "·", count: width - full) + "] \(text)\u{1B}[K",
+            "\r[" + String(repeating: "█", count: full)
+                + String(repeating: "·", count: width - full) + "] \(text)\u{1B}[K",
             terminator: "")
         fflush(nil)
     }

@@ -38,7 +38,9 @@ struct Results: Sendable {
         var repeats = 0
         var torn = 0
         let decoder = JSONDecoder()
-        for line in try Data(contentsOf: URL(fileURLWithPath: path)).split(separator: UInt8(ascii: "\n")) {
+        for line in try Data(contentsOf: URL(fileURLWithPath: path)).split(
+            separator: UInt8(ascii: "\n"))
+        {
             guard let digest = try? decoder.decode(FileDigest.self, from: line) else {
                 torn += 1
                 continue

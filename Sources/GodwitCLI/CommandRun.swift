@@ -41,7 +41,8 @@ final class CommandRun: Sendable {
     var summary: Work.Summary {
         Work.Summary(
             acked: acked.load(ordering: .relaxed), failed: failed.load(ordering: .relaxed),
-            rejected: rejected.load(ordering: .relaxed), cancelled: cancelled.load(ordering: .relaxed))
+            rejected: rejected.load(ordering: .relaxed),
+            cancelled: cancelled.load(ordering: .relaxed))
     }
 
     /// Why a run failed, as it stands in the message's record.
@@ -70,7 +71,8 @@ final class CommandRun: Sendable {
             throw Verdict.reject("the command rejected it (exit \(Self.rejects))")
         case .exited(Self.retries):
             failed.add(1, ordering: .relaxed)
-            throw Verdict.retry(after: retryAfter, reason: "the command asked for a retry (exit \(Self.retries))")
+            throw Verdict.retry(
+                after: retryAfter, reason: "the command asked for a retry (exit \(Self.retries))")
         case .exited(let code):
             failed.add(1, ordering: .relaxed)
             throw Failed(description: "the command failed with exit \(code)")
@@ -85,7 +87,9 @@ final class CommandRun: Sendable {
         for group in groups.withLock({ $0 }) { kill(-group, SIGKILL) }
     }
 
-    private func execute(_ message: Message, _ context: JobContext) async throws -> TerminationStatus {
+    private func execute(_ message: Message, _ context: JobContext) async throws
+        -> TerminationStatus
+    {
         var platform = PlatformOptions()
         platform.createSession = true
         platform.teardownSequence = [
@@ -129,7 +133,8 @@ final class CommandRun: Sendable {
     static func variable(_ header: String) -> String {
         "GODWIT_HEADER_"
             + header.uppercased().map { character in
-                character.isASCII && (character.isLetter || character.isNumber) ? String(character) : "_"
+                character.isASCII && (character.isLetter || character.isNumber)
+                    ? String(character) : "_"
             }.joined()
     }
 }

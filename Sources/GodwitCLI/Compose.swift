@@ -68,7 +68,8 @@ enum Compose {
         guard let data else {
             throw Failure(
                 .configuration,
-                "no store is named and HOME is not set. Give --broker sqlite:PATH or set GODWIT_BROKER.")
+                "no store is named and HOME is not set. Give --broker sqlite:PATH or set GODWIT_BROKER."
+            )
         }
         return .sqlite(path: data + "/godwit/godwit.db")
     }
@@ -79,11 +80,15 @@ enum Compose {
             var path = text.dropFirst("sqlite:".count)
             if path.hasPrefix("//") { path = path.dropFirst(2) }
             guard !path.isEmpty, !path.contains("\0") else {
-                throw Failure(.usage, "\(source) names no file. Write sqlite:PATH, for example sqlite:jobs.db.")
+                throw Failure(
+                    .usage,
+                    "\(source) names no file. Write sqlite:PATH, for example sqlite:jobs.db.")
             }
             return .sqlite(path: String(path))
         }
-        if text.hasPrefix("redis://") || text.hasPrefix("rediss://") || text.hasPrefix("redis+unix://") {
+        if text.hasPrefix("redis://") || text.hasPrefix("rediss://")
+            || text.hasPrefix("redis+unix://")
+        {
             do {
                 _ = try RedisURL(text)
             } catch {

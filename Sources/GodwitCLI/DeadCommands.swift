@@ -5,7 +5,8 @@ import Godwit
 /// `godwit dead …`
 struct DeadCommands: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "dead", abstract: "Look at dead letters; give them a second life or drop them.",
+        commandName: "dead",
+        abstract: "Look at dead letters; give them a second life or drop them.",
         subcommands: [List.self, Show.self, Redrive.self, Prune.self])
 
     /// How many one page and one step take.
@@ -26,7 +27,8 @@ struct DeadCommands: AsyncParsableCommand {
                 var cursor: PageCursor?
                 repeat {
                     let page = try await open.broker.inspector.messages(
-                        .dead, in: queue, after: cursor, limit: min(DeadCommands.step, limit - rows.count))
+                        .dead, in: queue, after: cursor,
+                        limit: min(DeadCommands.step, limit - rows.count))
                     rows += page.messages.map(MessageRow.init)
                     cursor = page.next
                 } while cursor != nil && rows.count < limit
@@ -63,7 +65,8 @@ struct DeadCommands: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Dead letters run again, with their attempts back at 0.")
         @Argument(help: "The queue.", transform: StoreOptions.queue) var queue: QueueName
-        @Argument(help: "Ids of dead letters.", transform: StoreOptions.id) var ids: [MessageID] = []
+        @Argument(help: "Ids of dead letters.", transform: StoreOptions.id) var ids: [MessageID] =
+            []
         @Flag(help: "All of them, oldest first.") var all = false
         @Option(help: "With --all: how many at most.") var limit: Int = 1_000_000
         @OptionGroup var store: StoreOptions
@@ -122,9 +125,13 @@ struct DeadCommands: AsyncParsableCommand {
     struct Prune: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Drop dead letters that are past the queue's keeping time.",
-            discussion: "With --older-than, those that died before that are cancelled too, whatever is kept.")
+            discussion:
+                "With --older-than, those that died before that are cancelled too, whatever is kept."
+        )
         @Argument(help: "The queue.", transform: StoreOptions.queue) var queue: QueueName
-        @Option(help: "Also end those that died longer ago than this.", transform: StoreOptions.duration)
+        @Option(
+            help: "Also end those that died longer ago than this.", transform: StoreOptions.duration
+        )
         var olderThan: Duration?
         @OptionGroup var store: StoreOptions
 
@@ -148,8 +155,10 @@ struct DeadCommands: AsyncParsableCommand {
             var cursor: PageCursor?
             var cancelled = 0
             repeat {
-                let page = try await broker.inspector.messages(.dead, in: queue, after: cursor, limit: DeadCommands.step)
-                let old = page.messages.filter { ($0.finishedAt ?? $0.entry.insertedAt) < before }.map(\.id)
+                let page = try await broker.inspector.messages(
+                    .dead, in: queue, after: cursor, limit: DeadCommands.step)
+                let old = page.messages.filter { ($0.finishedAt ?? $0.entry.insertedAt) < before }
+                    .map(\.id)
                 if old.isEmpty { break }
                 cancelled += try await broker.operator.cancel(old, in: queue).filter { $0 }.count
                 cursor = page.next

@@ -37,7 +37,9 @@ struct Doctor: AsyncParsableCommand {
             for queue in try await open.broker.inspector.queues() {
                 let problems = try await open.broker.inspector.check(queue, limit: limit)
                 if problems.isEmpty {
-                    findings.append(Diagnosis(.good, "queue \(queue)", "sound", "states, indexes and counters agree"))
+                    findings.append(
+                        Diagnosis(
+                            .good, "queue \(queue)", "sound", "states, indexes and counters agree"))
                 }
                 for problem in problems {
                     findings.append(Diagnosis(.problem, "queue \(queue)", "unsound", problem))
@@ -45,8 +47,12 @@ struct Doctor: AsyncParsableCommand {
             }
             if store.format == .text {
                 for finding in findings {
-                    let mark = finding.grade == .good ? "ok     " : finding.grade == .note ? "note   " : "PROBLEM"
-                    print("\(mark) \(finding.subject): \(finding.finding): \(finding.sentence)".escapedForDisplay)
+                    let mark =
+                        finding.grade == .good
+                        ? "ok     " : finding.grade == .note ? "note   " : "PROBLEM"
+                    print(
+                        "\(mark) \(finding.subject): \(finding.finding): \(finding.sentence)"
+                            .escapedForDisplay)
                 }
             } else {
                 try store.output.list(findings.map(Finding.init))

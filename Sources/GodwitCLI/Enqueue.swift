@@ -24,7 +24,9 @@ struct Enqueue: AsyncParsableCommand {
     var lines: String?
     @Option(help: "0 is served first, 7 last.")
     var priority: Int = 3
-    @Option(help: "Start no earlier than this from now: 500ms, 30s, 5m, 2h.", transform: StoreOptions.duration)
+    @Option(
+        help: "Start no earlier than this from now: 500ms, 30s, 5m, 2h.",
+        transform: StoreOptions.duration)
     var delay: Duration?
     @Option(help: "Start no earlier than this moment, in ISO 8601: 2026-01-31T08:00:00Z.")
     var at: String?
@@ -60,10 +62,13 @@ struct Enqueue: AsyncParsableCommand {
         }
         if lines != nil, id != nil || unique != nil {
             throw ValidationError(
-                "--id and --unique name one message, --lines makes many: all but the first would be refused.")
+                "--id and --unique name one message, --lines makes many: all but the first would be refused."
+            )
         }
         if let unique, unique.isEmpty || unique.utf8.count > BrokerLimits.uniqueKeyBytes {
-            throw ValidationError("--unique takes 1 to \(BrokerLimits.uniqueKeyBytes) bytes, not \(unique.utf8.count).")
+            throw ValidationError(
+                "--unique takes 1 to \(BrokerLimits.uniqueKeyBytes) bytes, not \(unique.utf8.count)."
+            )
         }
         _ = try options()
     }
@@ -112,7 +117,8 @@ struct Enqueue: AsyncParsableCommand {
             }
             guard let type else { break }
             do {
-                let accepted = try await queue.enqueue(kind: kind, payloads: payloads, as: type, options)
+                let accepted = try await queue.enqueue(
+                    kind: kind, payloads: payloads, as: type, options)
                 count += accepted.count
                 known += accepted.filter { !$0.isNew }.count
                 let rows = accepted.map { Accepted(id: "\($0.id)", isNew: $0.isNew) }
@@ -134,7 +140,8 @@ struct Enqueue: AsyncParsableCommand {
             }
         }
         if self.store.format == .json { try self.store.output.list(all) }
-        Talk.say("\(count) message(s) in '\(self.queue)'" + (known > 0 ? ", \(known) known before" : ""))
+        Talk.say(
+            "\(count) message(s) in '\(self.queue)'" + (known > 0 ? ", \(known) known before" : ""))
     }
 
     private func show(_ accepted: [Enqueued]) throws {
@@ -153,7 +160,9 @@ struct Enqueue: AsyncParsableCommand {
 
     private func noteMemory(_ store: OpenStore) {
         if store.name == "memory:" {
-            Talk.say("memory: ends with this command, and the message with it; use sqlite: or redis: to keep it")
+            Talk.say(
+                "memory: ends with this command, and the message with it; use sqlite: or redis: to keep it"
+            )
         }
     }
 
@@ -176,7 +185,8 @@ struct Enqueue: AsyncParsableCommand {
         for header in header {
             guard let equals = header.firstIndex(of: "="), equals != header.startIndex else {
                 throw ValidationError(
-                    "'\(header.prefix(60).escapedForDisplay)' is not a header: write --header name=value.")
+                    "'\(header.prefix(60).escapedForDisplay)' is not a header: write --header name=value."
+                )
             }
             headers[String(header[..<equals])] = String(header[header.index(after: equals)...])
         }
@@ -201,7 +211,9 @@ struct Enqueue: AsyncParsableCommand {
     /// JSON where the bytes parse as JSON.
     static func contentType(of payload: [UInt8]) -> ContentType {
         guard !payload.isEmpty else { return .bytes }
-        let isJSON = (try? JSONSerialization.jsonObject(with: Data(payload), options: .fragmentsAllowed)) != nil
+        let isJSON =
+            (try? JSONSerialization.jsonObject(with: Data(payload), options: .fragmentsAllowed))
+            != nil
         return isJSON ? .json : .bytes
     }
 }

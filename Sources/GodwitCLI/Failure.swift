@@ -62,7 +62,8 @@ struct Failure: Error, CustomStringConvertible {
     /// Says what went wrong on stderr and ends the process; help goes to stdout and ends with 0.
     static func exit(with error: any Error) -> Never {
         if error is ExitCode || error is CleanExit || error is ValidationError
-            || Main.exitCode(for: error) == .success || Main.exitCode(for: error) == .validationFailure
+            || Main.exitCode(for: error) == .success
+            || Main.exitCode(for: error) == .validationFailure
         {
             Main.exit(withError: error)
         }

@@ -69,7 +69,9 @@ struct JobCommands: AsyncParsableCommand {
             }
             refused += 1
             let record = try await open.broker.inspector.message(id, in: queue)
-            rows.append(MovedRow(id: "\(id)", outcome: record.map { "is \($0.state.rawValue)" } ?? "unknown"))
+            rows.append(
+                MovedRow(
+                    id: "\(id)", outcome: record.map { "is \($0.state.rawValue)" } ?? "unknown"))
         }
         try output.list(rows)
         if refused > 0 {

@@ -25,7 +25,10 @@ struct MessageRow: Row {
     }
 
     var cells: [String] {
-        [id, kind ?? "?", state.rawValue, "\(attempt)", "\(count)", finishedAt ?? "-", reason ?? ""]
+        [
+            id, kind ?? "?", state.rawValue, "\(attempt)", "\(count)", finishedAt ?? "-",
+            reason ?? "",
+        ]
     }
 }
 
@@ -96,31 +99,40 @@ struct MessageDetail: Row {
         let bytes = envelope?.payload ?? record.body
         payloadBytes = bytes?.count
         payload = bytes.flatMap { Self.text($0, envelope?.contentType) }
-        payloadBase64 = payload == nil || envelope?.contentType == .messagePack
+        payloadBase64 =
+            payload == nil || envelope?.contentType == .messagePack
             ? bytes.map { Data($0).base64EncodedString() } : nil
     }
 
     private static func text(_ bytes: [UInt8], _ type: ContentType?) -> String? {
-        if type == .messagePack, let value = try? MessagePackDecoder().decode(MessagePackValue.self, from: bytes) {
+        if type == .messagePack,
+            let value = try? MessagePackDecoder().decode(MessagePackValue.self, from: bytes)
+        {
             return value.readable
         }
         return String(validating: bytes, as: UTF8.self)
     }
 
     static let columns = [
-        "id", "state", "kind", "priority", "attempt", "max attempts", "count", "lost leases", "inserted",
+        "id", "state", "kind", "priority", "attempt", "max attempts", "count", "lost leases",
+        "inserted",
         "executed", "finished", "due", "lease until", "worker", "unique key", "reason", "runs",
         "content type", "headers", "payload",
     ]
 
     var cells: [String] {
         [
-            id, state.rawValue, kind ?? "?", "\(priority)", "\(attempt)", maxAttempts.map(String.init) ?? "no limit",
+            id, state.rawValue, kind ?? "?", "\(priority)", "\(attempt)",
+            maxAttempts.map(String.init) ?? "no limit",
             "\(count)", "\(lost)", insertedAt, executedAt ?? "-", finishedAt ?? "-", dueAt ?? "-",
             leaseDeadline ?? "-", worker.map(String.init) ?? "-", uniqueKey ?? "-", reason ?? "-",
-            attempts.isEmpty ? "-" : attempts.map { "\($0.at) \($0.verdict) \($0.reason)" }.joined(separator: "; "),
+            attempts.isEmpty
+                ? "-"
+                : attempts.map { "\($0.at) \($0.verdict) \($0.reason)" }.joined(separator: "; "),
             contentType ?? "-",
-            headers.map { $0.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: " ") } ?? "-",
+            headers.map {
+                $0.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: " ")
+            } ?? "-",
             payload ?? payloadBase64.map { "base64 \($0)" } ?? "not kept",
         ]
     }
@@ -140,7 +152,8 @@ extension MessagePackValue {
         case .binary(let bytes): "h'" + bytes.map { Self.hex($0) }.joined() + "'"
         case .array(let values): "[" + values.map(\.readable).joined(separator: ", ") + "]"
         case .map(let entries):
-            "{" + entries.map { "\($0.key.readable): \($0.value.readable)" }.joined(separator: ", ") + "}"
+            "{" + entries.map { "\($0.key.readable): \($0.value.readable)" }.joined(separator: ", ")
+                + "}"
         case .timestamp(let value): "\(value)"
         case .extension(let value): "\(value)"
         }

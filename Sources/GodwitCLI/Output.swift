@@ -28,7 +28,9 @@ struct Output: Sendable {
         guard format == .text else { return try line(json(row)) }
         let width = R.columns.map(\.count).max() ?? 0
         for (name, cell) in zip(R.columns, row.cells) {
-            try line(name + String(repeating: " ", count: width - name.count + 2) + cell.escapedForDisplay)
+            try line(
+                name + String(repeating: " ", count: width - name.count + 2)
+                    + cell.escapedForDisplay)
         }
     }
 

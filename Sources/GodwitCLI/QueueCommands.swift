@@ -9,7 +9,8 @@ struct QueueCommands: AsyncParsableCommand {
         subcommands: [List.self, Show.self, Pause.self, Resume.self, Purge.self])
 
     struct List: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "All queues with what stands where.")
+        static let configuration = CommandConfiguration(
+            abstract: "All queues with what stands where.")
         @OptionGroup var store: StoreOptions
 
         func run() async throws {
@@ -17,7 +18,9 @@ struct QueueCommands: AsyncParsableCommand {
                 var rows: [QueueRow] = []
                 for queue in try await open.broker.inspector.queues() {
                     rows.append(
-                        QueueRow(queue: queue.text, counts: try await open.broker.inspector.counts(of: queue)))
+                        QueueRow(
+                            queue: queue.text,
+                            counts: try await open.broker.inspector.counts(of: queue)))
                 }
                 try store.output.list(rows)
             }
@@ -35,7 +38,8 @@ struct QueueCommands: AsyncParsableCommand {
                 try await open.requireQueue(queue)
                 try store.output.one(
                     QueueDetail(
-                        queue: queue.text, counts: try await open.broker.inspector.counts(of: queue),
+                        queue: queue.text,
+                        counts: try await open.broker.inspector.counts(of: queue),
                         settings: try await open.broker.operator.settings(of: queue)))
             }
         }
@@ -73,7 +77,8 @@ struct QueueCommands: AsyncParsableCommand {
     struct Purge: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Cancel all ready messages.",
-            discussion: "What is leased, scheduled or dead stays. Confirm by --yes with the queue's name.")
+            discussion:
+                "What is leased, scheduled or dead stays. Confirm by --yes with the queue's name.")
         @Argument(help: "The queue.", transform: StoreOptions.queue) var queue: QueueName
         @Option(help: "The queue's name once more.") var yes: String?
         @OptionGroup var store: StoreOptions
@@ -112,7 +117,9 @@ struct QueueRow: Row {
     let counts: QueueCounts
 
     var cells: [String] {
-        [queue] + [counts.ready, counts.scheduled, counts.leased, counts.dead, counts.completed].map(String.init)
+        [queue]
+            + [counts.ready, counts.scheduled, counts.leased, counts.dead, counts.completed].map(
+                String.init)
             + [counts.isPaused ? "paused" : "running"]
     }
 
@@ -131,9 +138,12 @@ struct QueueDetail: Row {
     let settings: QueueSettings
 
     static let columns = [
-        "queue", "state", "ready", "scheduled", "leased", "dead", "suspects", "enqueued", "completed",
-        "retried", "released", "rejected", "forwarded", "cancelled", "lost leases", "redriven", "pruned",
-        "keeps finished", "keeps dead", "holds at most", "leases at once", "tracks leases", "records events",
+        "queue", "state", "ready", "scheduled", "leased", "dead", "suspects", "enqueued",
+        "completed",
+        "retried", "released", "rejected", "forwarded", "cancelled", "lost leases", "redriven",
+        "pruned",
+        "keeps finished", "keeps dead", "holds at most", "leases at once", "tracks leases",
+        "records events",
     ]
 
     var cells: [String] {

@@ -18,7 +18,8 @@ struct StoreOptions: ParsableArguments {
     var format: OutputFormat = .text
 
     @Option(
-        help: "From which level on things are logged to stderr: trace, debug, info, notice, warning, error, critical.",
+        help:
+            "From which level on things are logged to stderr: trace, debug, info, notice, warning, error, critical.",
         transform: StoreOptions.level)
     var logLevel: Logger.Level = .warning
 
@@ -55,9 +56,13 @@ struct StoreOptions: ParsableArguments {
 
 extension StoreOptions {
     /// The name of a queue as somebody typed it.
-    static func queue(_ text: String) throws -> QueueName { try named { () throws(InvalidName) in try QueueName(text) } }
+    static func queue(_ text: String) throws -> QueueName {
+        try named { () throws(InvalidName) in try QueueName(text) }
+    }
 
-    static func kind(_ text: String) throws -> Kind { try named { () throws(InvalidName) in try Kind(text) } }
+    static func kind(_ text: String) throws -> Kind {
+        try named { () throws(InvalidName) in try Kind(text) }
+    }
 
     static func id(_ text: String) throws -> MessageID {
         guard let id = MessageID(text) else {

@@ -22,15 +22,21 @@ struct Work: AsyncParsableCommand {
     var queue: QueueName
     @Option(help: "Run by /bin/sh -c for each message.")
     var exec: String
-    @Option(help: "Take only this kind; may be repeated. Without it, every kind.", transform: StoreOptions.kind)
+    @Option(
+        help: "Take only this kind; may be repeated. Without it, every kind.",
+        transform: StoreOptions.kind)
     var kind: [Kind] = []
     @Option(help: "How many commands run at once.")
     var concurrency: Int = 4
-    @Option(help: "How long a message is this worker's before it must renew.", transform: StoreOptions.duration)
+    @Option(
+        help: "How long a message is this worker's before it must renew.",
+        transform: StoreOptions.duration)
     var lease: Duration = .seconds(30)
     @Option(help: "How long one run may take.", transform: StoreOptions.duration)
     var timeout: Duration?
-    @Option(help: "How long what runs may go on after the first signal.", transform: StoreOptions.duration)
+    @Option(
+        help: "How long what runs may go on after the first signal.",
+        transform: StoreOptions.duration)
     var grace: Duration = .seconds(10)
     @Option(help: "When a run that ended with 75 comes again.", transform: StoreOptions.duration)
     var retryAfter: Duration = .seconds(10)
@@ -109,7 +115,9 @@ struct Work: AsyncParsableCommand {
                 for await signal in signals {
                     count += 1
                     if count == 1 {
-                        Talk.say("\(signal): waiting up to \(grace.brief) for what runs; again to end at once")
+                        Talk.say(
+                            "\(signal): waiting up to \(grace.brief) for what runs; again to end at once"
+                        )
                         await group.triggerGracefulShutdown()
                     } else if count == 2 {
                         // Why a thread: whatever holds the pool up, this ends.

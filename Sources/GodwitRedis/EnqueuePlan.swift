@@ -30,13 +30,15 @@ struct EnqueuePlan: Sendable {
     init(_ messages: [NewMessage], limits: BrokerLimits, now: Timestamp, slack: Duration) {
         self.messages = messages
         let repeated = Self.repetitions(messages)
-        let fresh = (now.milliseconds - slack.milliseconds)...(now.milliseconds + slack.milliseconds)
+        let fresh =
+            (now.milliseconds - slack.milliseconds)...(now.milliseconds + slack.milliseconds)
         var latest: [UInt64: Int] = [:]
         var latestLookedUp = -1
         for (index, message) in messages.enumerated() {
             let list = Self.list(of: message)
             let mode = repeated.contains(index) ? .resend : Self.mode(of: message, fresh)
-            let most = min(limits.batch, mode == .plain ? RedisBroker.batch : RedisBroker.smallBatch)
+            let most = min(
+                limits.batch, mode == .plain ? RedisBroker.batch : RedisBroker.smallBatch)
             let size = message.body.count + 64
             var place: Int?
             if let last = groups.indices.last, groups[last].list == list {
@@ -94,7 +96,8 @@ struct EnqueuePlan: Sendable {
     private static func repetitions(_ messages: [NewMessage]) -> Set<Int> {
         // Why: ids made by one process rise, so most batches need one comparison per message.
         var rises = true
-        for index in messages.indices.dropFirst() where messages[index].id <= messages[index - 1].id {
+        for index in messages.indices.dropFirst() where messages[index].id <= messages[index - 1].id
+        {
             rises = false
             break
         }
@@ -126,7 +129,8 @@ extension RedisBroker {
             for (place, member) in group.members.enumerated() {
                 let id = messages[member].id
                 buffer.storeBytes(of: id.high.bigEndian, toByteOffset: 16 * place, as: UInt64.self)
-                buffer.storeBytes(of: id.low.bigEndian, toByteOffset: 16 * place + 8, as: UInt64.self)
+                buffer.storeBytes(
+                    of: id.low.bigEndian, toByteOffset: 16 * place + 8, as: UInt64.self)
             }
         }
         for member in group.members {

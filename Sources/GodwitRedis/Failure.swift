@@ -17,30 +17,41 @@ struct Failure: Sendable {
                 problem(
                     error.kind == .closed
                         ? "The broker was shut down; open a new one."
-                        : "Look whether the server runs and the URL is right; then it goes on by itself."))
+                        : "Look whether the server runs and the URL is right; then it goes on by itself."
+                ))
         case .cancelled:
-            return .unavailable(problem("The caller's task was cancelled before anything was sent."))
+            return .unavailable(
+                problem("The caller's task was cancelled before anything was sent."))
         case .unknown:
-            return .unknown(problem("Send it again with the same ids: the repetition is recognised."))
+            return .unknown(
+                problem("Send it again with the same ids: the repetition is recognised."))
         case .loading:
             return .unavailable(problem("The server is starting; it goes on by itself."))
         case .readOnly, .moved:
             return .unavailable(
-                problem("This server is not the primary of the data; point the URL at it, or wait for the failover to end."))
+                problem(
+                    "This server is not the primary of the data; point the URL at it, or wait for the failover to end."
+                ))
         case .busy, .tryAgain:
             return .unavailable(problem("Nothing was done; it may be sent again in a moment."))
         case .outOfMemory:
             return .storageFull(
-                problem("The server's memory is full: let consumers drain, or raise it with CONFIG SET maxmemory."))
+                problem(
+                    "The server's memory is full: let consumers drain, or raise it with CONFIG SET maxmemory."
+                ))
         case .misconfigured:
             return .storageFull(
-                problem("The server can't write to its disk and so refuses writes: look at its disk and log."))
+                problem(
+                    "The server can't write to its disk and so refuses writes: look at its disk and log."
+                ))
         case .noReplicas:
             return .storageFull(
                 problem("Too few replicas are connected (min-replicas-to-write): bring one back."))
         case .noAuth, .wrongPassword, .invalid:
             return .misconfigured(
-                problem("Give the right user and password in the URL, a password file or GODWIT_REDIS_PASSWORD."))
+                problem(
+                    "Give the right user and password in the URL, a password file or GODWIT_REDIS_PASSWORD."
+                ))
         case .noPermission:
             return .misconfigured(problem("Let the operator widen the rights of this ACL user."))
         case .noScript, .unblocked:
@@ -51,13 +62,17 @@ struct Failure: Sendable {
             }
             if error.text.contains("OOM") {
                 return .storageFull(
-                    problem("The server's memory is full: let consumers drain, or raise it with CONFIG SET maxmemory."))
+                    problem(
+                        "The server's memory is full: let consumers drain, or raise it with CONFIG SET maxmemory."
+                    ))
             }
             if error.text.hasPrefix("TOOBIG") {
                 return .invalid(problem("Keep only what the next run needs to go on."))
             }
             return .corrupt(
-                problem("Something else may write to these keys; compare with `godwit doctor`. The data is kept."))
+                problem(
+                    "Something else may write to these keys; compare with `godwit doctor`. The data is kept."
+                ))
         }
     }
 
@@ -66,7 +81,9 @@ struct Failure: Sendable {
         .corrupt(
             BrokerError.Problem(
                 what: what, location: location, cause: "the reply has another shape than expected",
-                advice: "Another version of the scripts may be in use, or a proxy between; nothing was lost."))
+                advice:
+                    "Another version of the scripts may be in use, or a proxy between; nothing was lost."
+            ))
     }
 
     /// Errors of scripts carry the place in the script behind the sentence; readers don't need it.

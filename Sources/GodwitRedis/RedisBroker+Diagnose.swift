@@ -9,14 +9,19 @@ extension RedisBroker: Diagnosable {
         do throws(RedisError) {
             replies = try await client.send(pipeline: [
                 RedisCommand(["INFO", "server"]), RedisCommand(["INFO", "memory"]),
-                RedisCommand(["INFO", "persistence"]), RedisCommand(["CONFIG", "GET", "appendfsync"]),
+                RedisCommand(["INFO", "persistence"]),
+                RedisCommand(["CONFIG", "GET", "appendfsync"]),
                 RedisCommand(["CONFIG", "GET", "save"]),
             ])
         } catch {
             return [Diagnosis(.problem, "server", "no answer", "\(error)")]
         }
         guard replies.count == 5 else {
-            return [Diagnosis(.problem, "server", "no answer", "it answered fewer questions than it was asked")]
+            return [
+                Diagnosis(
+                    .problem, "server", "no answer", "it answered fewer questions than it was asked"
+                )
+            ]
         }
         return [
             Self.version(Self.fields(replies[0])), Self.eviction(Self.fields(replies[1])),
@@ -29,7 +34,8 @@ extension RedisBroker: Diagnosable {
 
     private static func version(_ server: [Substring: Substring]) -> Diagnosis {
         if let valkey = server["valkey_version"] {
-            return Diagnosis(.good, "Valkey version", "\(valkey)", "speaks all that the scripts need")
+            return Diagnosis(
+                .good, "Valkey version", "\(valkey)", "speaks all that the scripts need")
         }
         let text = server["redis_version"].map(String.init) ?? "unknown"
         let major = text.split(separator: ".").first.flatMap { Int($0) } ?? 0
@@ -41,7 +47,8 @@ extension RedisBroker: Diagnosable {
     private static func eviction(_ memory: [Substring: Substring]) -> Diagnosis {
         let policy = memory["maxmemory_policy"].map(String.init) ?? "unknown"
         return policy == "noeviction"
-            ? Diagnosis(.good, "eviction policy", policy, "a full server refuses writes and loses nothing")
+            ? Diagnosis(
+                .good, "eviction policy", policy, "a full server refuses writes and loses nothing")
             : Diagnosis(
                 .problem, "eviction policy", policy,
                 "a full server throws messages away: run redis-cli CONFIG SET maxmemory-policy noeviction "
@@ -55,12 +62,15 @@ extension RedisBroker: Diagnosable {
         guard limit > 0 else {
             return Diagnosis(
                 .note, "memory", "\(megabytes) used, no maxmemory",
-                "the system ends a server that grows too far: set maxmemory below what the machine has")
+                "the system ends a server that grows too far: set maxmemory below what the machine has"
+            )
         }
         let isTight = used / 10 > limit / 10 / 10 * 9
         return Diagnosis(
             isTight ? .problem : .good, "memory", "\(megabytes) of \(limit / 1_048_576) MB used",
-            isTight ? "it will soon refuse writes: raise maxmemory or work the queues off" : "there is room")
+            isTight
+                ? "it will soon refuse writes: raise maxmemory or work the queues off"
+                : "there is room")
     }
 
     private static func persistence(
@@ -82,15 +92,18 @@ extension RedisBroker: Diagnosable {
                 "free space on the server's disk; until then it refuses writes")
         }
         return switch fsync {
-        case "always": Diagnosis(.good, "persistence", "AOF, always", "what was accepted survives a power cut")
+        case "always":
+            Diagnosis(.good, "persistence", "AOF, always", "what was accepted survives a power cut")
         case "everysec":
             Diagnosis(
                 .note, "persistence", "AOF, everysec",
-                "what was accepted survives the server's death, not the last second before a power cut")
+                "what was accepted survives the server's death, not the last second before a power cut"
+            )
         default:
             Diagnosis(
                 .note, "persistence", "AOF, appendfsync \(fsync ?? "unknown")",
-                "a power cut loses what the system had not written: set appendfsync everysec or always")
+                "a power cut loses what the system had not written: set appendfsync everysec or always"
+            )
         }
     }
 

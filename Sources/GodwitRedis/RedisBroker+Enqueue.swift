@@ -160,7 +160,8 @@ private struct Answers: Sendable {
                 guard let place = refused[start].int, group.members.indices.contains(place) else {
                     continue
                 }
-                outcomes[group.members[place]] = Self.outcome(refused[start + 1], refused[start + 2])
+                outcomes[group.members[place]] = Self.outcome(
+                    refused[start + 1], refused[start + 2])
             }
         }
         return full

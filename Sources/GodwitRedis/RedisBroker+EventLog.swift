@@ -47,7 +47,8 @@ extension RedisBroker: EventLog {
         var batch = EventBatch(position: EventPosition(id), events: [])
         var at = Timestamp(milliseconds: 0)
         for index in stride(from: 0, to: fields.count - 1, by: 2) {
-            guard let letter = fields[index].bytes?.first, let value = fields[index + 1].bytes else {
+            guard let letter = fields[index].bytes?.first, let value = fields[index + 1].bytes
+            else {
                 throw failure.unreadable(what)
             }
             switch letter {
@@ -65,7 +66,8 @@ extension RedisBroker: EventLog {
         var events: [Event] = []
         var rest = items
         while !rest.isEmpty {
-            guard let token = rest.prefix(LeaseToken.size).withUnsafeBytes({ LeaseToken(bytes: $0) })
+            guard
+                let token = rest.prefix(LeaseToken.size).withUnsafeBytes({ LeaseToken(bytes: $0) })
             else { throw failure.unreadable(what) }
             rest = rest.dropFirst(LeaseToken.size)
             if letter == UInt8(ascii: "a") {

@@ -23,7 +23,8 @@ extension RedisBroker: Operator {
         var entries: [UInt8] = []
         var places: [Int] = []
         for (place, record) in records.enumerated() {
-            guard let bytes = record.bytes, bytes.count >= Entry.size, !ids[..<place].contains(ids[place])
+            guard let bytes = record.bytes, bytes.count >= Entry.size,
+                !ids[..<place].contains(ids[place])
             else { continue }
             entries += bytes.prefix(Entry.size)
             places.append(place)

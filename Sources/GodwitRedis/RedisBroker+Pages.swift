@@ -14,7 +14,8 @@ extension RedisBroker {
         let book = book(queue)
         switch state {
         case .ready: return try await readyPage(book, kinds, cursor, limit, what)
-        case .scheduled: return try await sortedPage(.scheduled, "d", book, kinds, cursor, limit, what)
+        case .scheduled:
+            return try await sortedPage(.scheduled, "d", book, kinds, cursor, limit, what)
         case .leased: return try await sortedPage(.leased, "le", book, kinds, cursor, limit, what)
         case .dead: return try await sortedPage(.dead, "x", book, kinds, cursor, limit, what)
         case .completed, .cancelled, .forwarded:
@@ -78,7 +79,9 @@ extension RedisBroker {
                 messages.append(stored.message(state, entry, kinds: kinds, score: row.score))
             }
         }
-        guard rows.count > limit, let last = page.last else { return MessagePage(messages: messages) }
+        guard rows.count > limit, let last = page.last else {
+            return MessagePage(messages: messages)
+        }
         return MessagePage(
             messages: messages,
             next: PageCursor("\(last.score.milliseconds).\(Hex.string(last.member))"))
@@ -93,7 +96,9 @@ extension RedisBroker {
             if let pair = element.elements { flat += pair } else { flat.append(element) }
         }
         return stride(from: 0, to: flat.count - 1, by: 2).compactMap { index in
-            guard let member = flat[index].bytes, let score = flat[index + 1].score else { return nil }
+            guard let member = flat[index].bytes, let score = flat[index + 1].score else {
+                return nil
+            }
             return (member, score)
         }
     }
@@ -121,9 +126,11 @@ extension RedisBroker {
         var list = 0
         var place = 0
         if parts.count == 4 {
-            list = lists.firstIndex {
-                Int($0.band) == parts[0] && Int($0.kind) == parts[1] && $0.suspects == (parts[2] == 1)
-            } ?? 0
+            list =
+                lists.firstIndex {
+                    Int($0.band) == parts[0] && Int($0.kind) == parts[1]
+                        && $0.suspects == (parts[2] == 1)
+                } ?? 0
             place = max(0, parts[3])
         }
         var lengths: [RedisCommand] = []
@@ -213,7 +220,8 @@ extension RedisBroker {
                 let first = Int(element.number(at: 0, bytes: 6))
                 let count = max(0, (element.count - 13) / 16)
                 looks -= count
-                guard element.number(at: 12, bytes: 1) == UInt64(letter), first + count > after else {
+                guard element.number(at: 12, bytes: 1) == UInt64(letter), first + count > after
+                else {
                     continue
                 }
                 let skipped = max(0, after - first)

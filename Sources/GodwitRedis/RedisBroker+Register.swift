@@ -93,7 +93,8 @@ extension RedisBroker {
                     BrokerError.Problem(
                         what: "enqueue '\(kind)' to '\(queue.name)'", location: failure.location,
                         cause: "the queue holds \(Self.mostKinds) kinds already",
-                        advice: "Use another queue; a kind is a type of job, not a part of its data."))
+                        advice:
+                            "Use another queue; a kind is a type of job, not a part of its data."))
             }
         }
     }

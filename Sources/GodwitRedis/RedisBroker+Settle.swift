@@ -19,7 +19,9 @@ extension RedisBroker {
         _ settlements: [Settlement], thenReserve request: ReserveRequest, from queue: QueueName
     ) async -> SettledAndReserved {
         let book = book(queue)
-        let isForward = settlements.contains { if case .forward = $0.verdict { true } else { false } }
+        let isForward = settlements.contains {
+            if case .forward = $0.verdict { true } else { false }
+        }
         guard let kinds = request.kinds, !settlements.isEmpty, !isForward else {
             return await inTurn(settlements, request, queue)
         }

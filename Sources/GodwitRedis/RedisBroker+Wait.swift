@@ -56,7 +56,8 @@ extension RedisBroker {
                 command.append(contentsOf: markers)
                 // Milliseconds at least: zero would wait for ever.
                 let milliseconds = max(1, block.roundedUp)
-                command.append("\(milliseconds / 1000).\(String(1000 + milliseconds % 1000).dropFirst())")
+                command.append(
+                    "\(milliseconds / 1000).\(String(1000 + milliseconds % 1000).dropFirst())")
                 let reply = try await client.sendBlocking(command, blocks: block)
                 if !reply.isNull { return }
             } catch {

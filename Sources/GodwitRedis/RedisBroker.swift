@@ -101,7 +101,8 @@ public final class RedisBroker: Broker {
             throw .invalid(
                 BrokerError.Problem(
                     what: "open the broker", location: "Redis", cause: error.text,
-                    advice: "Write it as redis://host:6379, rediss://host:6379 or redis+unix:///path"))
+                    advice:
+                        "Write it as redis://host:6379, rediss://host:6379 or redis+unix:///path"))
         }
         try await self.init(parsed, time: time, limits: limits)
     }
@@ -201,7 +202,9 @@ public final class RedisBroker: Broker {
     ) async throws(BrokerError) -> [RESPValue] {
         let replies = try await replies(to: commands, what())
         for reply in replies {
-            if case .error(let text) = reply { throw failure.error(RedisError(reply: text), what()) }
+            if case .error(let text) = reply {
+                throw failure.error(RedisError(reply: text), what())
+            }
         }
         return replies
     }

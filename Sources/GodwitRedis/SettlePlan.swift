@@ -149,7 +149,8 @@ extension RedisBroker {
             var offset = 0
             for token in tokens {
                 token.withUnsafeBytes { bytes in
-                    UnsafeMutableRawBufferPointer(rebasing: buffer[offset...]).copyMemory(from: bytes)
+                    UnsafeMutableRawBufferPointer(rebasing: buffer[offset...]).copyMemory(
+                        from: bytes)
                 }
                 offset += LeaseToken.size
             }

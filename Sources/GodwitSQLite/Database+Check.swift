@@ -35,12 +35,13 @@ extension Database {
             ("ended", queue.ended, "message_ended", "state > 3"),
         ]
         return try counters.compactMap { what, counted, index, condition in
-            let found = try Int64.fetchOne(
-                self,
-                sql: """
-                    SELECT count(*) FROM message INDEXED BY \(index)
-                    WHERE \(condition) AND queue = :queue
-                    """, arguments: ["queue": queue.number]) ?? 0
+            let found =
+                try Int64.fetchOne(
+                    self,
+                    sql: """
+                        SELECT count(*) FROM message INDEXED BY \(index)
+                        WHERE \(condition) AND queue = :queue
+                        """, arguments: ["queue": queue.number]) ?? 0
             return found == counted
                 ? nil : "The counter of '\(what)' says \(counted), but \(found) messages are there."
         }
@@ -78,9 +79,12 @@ extension Database {
             complaints.append("The kind of \(record.id) is not registered.")
         }
         let aside: Int64 = row["aside"]
-        let hasBody = aside & Aside.body == 0
+        let hasBody =
+            aside & Aside.body == 0
             ? !row.hasNull(atIndex: row.count - 1) : try hasLargeBody(row["body"])
-        if !hasBody { complaints.append("\(record.id) is \(record.state.rawValue), but its body is gone.") }
+        if !hasBody {
+            complaints.append("\(record.id) is \(record.state.rawValue), but its body is gone.")
+        }
         let ownsKey = try record.uniqueKey.map { try owner(of: $0, queue) == record.id }
         if record.entry.hasUniqueKey, record.state != .dead, ownsKey != true {
             complaints.append("\(record.id) has a unique key that it does not hold.")

@@ -9,7 +9,9 @@ extension Database {
     ) throws -> MessagePage {
         // A cursor is a few numbers with points between them; one that can't be read begins anew.
         let numbers = cursor?.text.split(separator: ".").compactMap { Int64($0) } ?? []
-        guard let walk = Self.walks[state] else { return try endedPage(state, queue, numbers, limit) }
+        guard let walk = Self.walks[state] else {
+            return try endedPage(state, queue, numbers, limit)
+        }
         return try self.page(walk, queue, numbers, limit)
     }
 
@@ -88,7 +90,9 @@ extension Database {
             }
             looks -= 1
             last = row["place"]
-            if (row["state"] as Int64) == state.stage { page.messages.append(try record(from: row)) }
+            if (row["state"] as Int64) == state.stage {
+                page.messages.append(try record(from: row))
+            }
         }
         return page
     }

@@ -19,12 +19,14 @@ extension Database {
     func queueState(_ name: QueueName) throws -> QueueState? {
         let row = try Row.fetchOne(
             self,
-            sql: "SELECT number, \(QueueState.columns.joined(separator: ", ")) FROM queue WHERE name = :name",
+            sql:
+                "SELECT number, \(QueueState.columns.joined(separator: ", ")) FROM queue WHERE name = :name",
             arguments: ["name": name.text])
         return row.map(QueueState.init(row:))
     }
 
-    static let recordColumns = "id_high, id_low, queue, state, place, at, tail, letter, aside, reason"
+    static let recordColumns =
+        "id_high, id_low, queue, state, place, at, tail, letter, aside, reason"
 
     func record(of key: Key, _ queue: Int64) throws -> MessageRecord? {
         let row = try Row.fetchOne(
@@ -38,7 +40,8 @@ extension Database {
         var record = try record(from: row)
         if !record.state.hasEnded {
             let isLarge = (row["aside"] as Int64) & Aside.body != 0
-            record.body = isLarge
+            record.body =
+                isLarge
                 ? try body(row["body"]) : (row["body"] as Data?).map { [UInt8]($0) }
         }
         return record
@@ -66,7 +69,8 @@ extension Database {
         let at = Timestamp(milliseconds: row["at"])
         let entry = token.entry
         let hasRun = token.executedAt.milliseconds != 0
-        let runs = state == .leased || state == .completed || state == .forwarded
+        let runs =
+            state == .leased || state == .completed || state == .forwarded
             || (row["letter"] as Int64) == Letter.ran
         var record = MessageRecord(
             state: state, entry: entry, kind: try kindName(entry.kindHash, queue),

@@ -51,7 +51,8 @@ extension SQLiteBroker: Diagnosable {
                 "what was accepted survives a power cut, as far as the disk keeps its word")
             : Diagnosis(
                 .problem, "synchronous", "\(level)",
-                "a power cut may lose what was accepted: use a SQLite that is not built to ignore FULL")
+                "a power cut may lose what was accepted: use a SQLite that is not built to ignore FULL"
+            )
     }
 
     private static func journal(_ mode: String) -> Diagnosis {

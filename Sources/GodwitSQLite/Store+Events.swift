@@ -34,7 +34,8 @@ extension Store {
         sql.oldEvents.bind(3, limit)
         while try sql.oldEvents.step() {
             let sequence = Self.eventSequence(sql.oldEvents.int(0))
-            let isDone = queue.eventArchived >= 0
+            let isDone =
+                queue.eventArchived >= 0
                 ? sequence <= queue.eventArchived : sql.oldEvents.int(1) <= cut
             let bytes = sql.oldEvents.int(2)
             if !isDone {

@@ -91,7 +91,8 @@ extension Store {
             row.token = row.token.with(entry)
             queue.tail += 1
             try requeue(
-                &row, Stage.ready, queue.tail, now, row.letter, try reason(of: row.key, queue.number),
+                &row, Stage.ready, queue.tail, now, row.letter,
+                try reason(of: row.key, queue.number),
                 queue.number)
             queue.scheduled -= 1
             queue.ready += 1

@@ -83,7 +83,8 @@ extension Store {
                 if asked?.count == 1, let kind = asked?.first, lanes.isEmpty,
                     Lane.kind(lane) < kind
                 {
-                    next = try self.lane(after: (band << 32 | Int64(kind)) - 1, before: end, queue.number)
+                    next = try self.lane(
+                        after: (band << 32 | Int64(kind)) - 1, before: end, queue.number)
                 } else if asked?.count == 1 {
                     // Nothing else of this band can be meant.
                     next = nil
@@ -145,7 +146,9 @@ extension Store {
             let isLarge = aside & Aside.body != 0
             rows.append(
                 (
-                    key, LeaseToken(entry: entry, executedAt: Timestamp(milliseconds: now), nonce: pick.nonce),
+                    key,
+                    LeaseToken(
+                        entry: entry, executedAt: Timestamp(milliseconds: now), nonce: pick.nonce),
                     aside, isLarge || select.isNull(4) ? nil : select.bytes(4),
                     isLarge ? select.int(4) : 0
                 ))

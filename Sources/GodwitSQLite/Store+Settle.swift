@@ -240,8 +240,9 @@ extension Store {
         select.bind(1, queue.number)
         select.bind(2, 2 * endings)
         while try select.step() {
-            guard queue.ended - Int64(old.count) > queue.settings.keepRecords
-                || select.int(2) <= cut
+            guard
+                queue.ended - Int64(old.count) > queue.settings.keepRecords
+                    || select.int(2) <= cut
             else { break }
             old.append(Key(high: select.int(0), low: select.int(1)))
         }

@@ -155,8 +155,9 @@ extension Store {
         sql.pickDead.bind(1, queue.number)
         sql.pickDead.bind(2, limit)
         while try sql.pickDead.step() {
-            guard sql.pickDead.int(2) <= cut
-                || queue.dead - Int64(old.count) > queue.settings.keepDead
+            guard
+                sql.pickDead.int(2) <= cut
+                    || queue.dead - Int64(old.count) > queue.settings.keepDead
             else { break }
             old.append(Key(high: sql.pickDead.int(0), low: sql.pickDead.int(1)))
         }

@@ -54,7 +54,8 @@ enum StoreFault: Error {
                 problem("It is not a SQLite database: check the path. Nothing was written to it."))
         case SQLITE_FULL:
             return .storageFull(
-                problem("Free space on its disk (or raise max_page_count); what was accepted stays."))
+                problem(
+                    "Free space on its disk (or raise max_page_count); what was accepted stays."))
         case SQLITE_READONLY, SQLITE_PERM, SQLITE_AUTH:
             return .misconfigured(
                 problem("Give this process the right to write the file and its directory."))

@@ -151,7 +151,8 @@ final class Waiters: Sendable {
         (name: "wait: ready", sql: readySQL),
     ]
 
-    private static func look(_ db: Database, _ queue: QueueName, _ kinds: [Kind]?) throws -> Outlook {
+    private static func look(_ db: Database, _ queue: QueueName, _ kinds: [Kind]?) throws -> Outlook
+    {
         let row = try Row.fetchOne(
             db.cachedStatement(sql: queueSQL), arguments: [queue.text])
         guard let row else { return Outlook() }

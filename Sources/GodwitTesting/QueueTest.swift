@@ -45,7 +45,8 @@ public struct QueueTest: Sendable {
         var report = DrainReport()
         while report.runs.count < limit {
             let reservation = try await queue.broker.reserve(
-                ReserveRequest(1, lease: .seconds(3600), kinds: handlers.kinds, takesSuspects: true),
+                ReserveRequest(
+                    1, lease: .seconds(3600), kinds: handlers.kinds, takesSuspects: true),
                 from: queue.name)
             guard let leased = reservation.messages.first else {
                 guard untilEmpty, let due = reservation.nextDue else { return report }

@@ -34,7 +34,8 @@ public final class VirtualClock: TimeSource {
     ) -> ScheduledAction {
         let key = state.withLock { state in
             state.nextTimer += 1
-            state.timers[state.nextTimer] = Timer(due: state.now + max(delay, .zero), action: action)
+            state.timers[state.nextTimer] = Timer(
+                due: state.now + max(delay, .zero), action: action)
             return state.nextTimer
         }
         return ScheduledAction { [weak self] in

@@ -44,7 +44,8 @@ extension DecodingInput {
             case .array:
                 if T.self == [Int].self {
                     value = unsafeBitCast(
-                        try array(&reader) { reader throws(MessagePackError) in try reader.readInt() },
+                        try array(&reader) { reader throws(MessagePackError) in try reader.readInt()
+                        },
                         to: T.self)
                 } else if T.self == [String].self {
                     value = unsafeBitCast(

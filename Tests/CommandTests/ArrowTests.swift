@@ -10,7 +10,9 @@ import Testing
         "RedisClient", "CGodwitSQLite",
     ]
     /// What opens files, sockets or databases.
-    static let inputOutput = ["NIO", "GRDB", "SQLite", "Subprocess", "ArgumentParser", "RedisClient"]
+    static let inputOutput = [
+        "NIO", "GRDB", "SQLite", "Subprocess", "ArgumentParser", "RedisClient",
+    ]
     static let brokers: Set<String> = ["GodwitSQLite", "GodwitRedis"]
 
     struct Import: CustomStringConvertible {
@@ -23,13 +25,17 @@ import Testing
     static func imports() throws -> [Import] {
         let sources = package.appendingPathComponent("Sources")
         var found: [Import] = []
-        let files = try #require(FileManager.default.enumerator(at: sources, includingPropertiesForKeys: nil))
+        let files = try #require(
+            FileManager.default.enumerator(at: sources, includingPropertiesForKeys: nil))
         for case let file as URL in files where file.pathExtension == "swift" {
             let parts = file.path.dropFirst(sources.path.count + 1).split(separator: "/")
             let text = try String(contentsOf: file, encoding: .utf8)
             for line in text.split(separator: "\n") {
                 guard let module = module(line) else { continue }
-                found.append(Import(file: parts.joined(separator: "/"), target: String(parts[0]), module: module))
+                found.append(
+                    Import(
+                        file: parts.joined(separator: "/"), target: String(parts[0]), module: module
+                    ))
             }
         }
         return found
@@ -38,15 +44,19 @@ import Testing
     /// The module of an import line, whatever stands before and behind it.
     static func module(_ line: some StringProtocol) -> String? {
         let words: [Substring] = String(line).split { $0 == " " || $0 == "\t" }
-        guard let index = words.firstIndex(of: "import"), index + 1 < words.count else { return nil }
+        guard let index = words.firstIndex(of: "import"), index + 1 < words.count else {
+            return nil
+        }
         let before = words[..<index]
         let isImport = before.allSatisfy {
-            $0.hasPrefix("@") || ["public", "package", "internal", "fileprivate", "private"].contains($0)
+            $0.hasPrefix("@")
+                || ["public", "package", "internal", "fileprivate", "private"].contains($0)
         }
         guard isImport else { return nil }
         let kinds = ["struct", "class", "enum", "protocol", "func", "var", "let", "typealias"]
         let name: Substring? =
-            kinds.contains(String(words[index + 1])) ? words.dropFirst(index + 2).first : words[index + 1]
+            kinds.contains(String(words[index + 1]))
+            ? words.dropFirst(index + 2).first : words[index + 1]
         return name.map { String($0.prefix { $0 != "." }) }
     }
 
@@ -62,13 +72,15 @@ import Testing
                     "the core imports no store"
                 case "Godwit" where inputOutput.contains { line.module.hasPrefix($0) }:
                     "the core imports no I/O"
-                case "GodwitSQLite" where isOwn && !["Godwit", "CGodwitSQLite"].contains(line.module):
+                case "GodwitSQLite"
+                where isOwn && !["Godwit", "CGodwitSQLite"].contains(line.module):
                     "a broker imports only the core"
                 case "GodwitRedis" where isOwn && !["Godwit", "RedisClient"].contains(line.module):
                     "a broker imports only the core and its client"
                 case "GodwitTesting" where isOwn && line.module != "Godwit":
                     "the testing product knows no concrete broker"
-                case "GodwitCLI" where brokers.contains(line.module) && line.file != "GodwitCLI/Compose.swift":
+                case "GodwitCLI"
+                where brokers.contains(line.module) && line.file != "GodwitCLI/Compose.swift":
                     "only Compose.swift names concrete brokers"
                 case let target where target != "GodwitCLI" && brokers.contains(line.module):
                     "only the command names concrete brokers"
@@ -86,23 +98,31 @@ import Testing
 
     @Test(arguments: [
         ("Godwit/X.swift", "import NIOCore"), ("Godwit/X.swift", "internal import GRDB"),
-        ("Godwit/X.swift", "@preconcurrency import GodwitSQLite"), ("MessagePack/X.swift", "public import Godwit"),
-        ("RedisClient/X.swift", "import struct Godwit.Entry"), ("GodwitSQLite/X.swift", "import GodwitRedis"),
-        ("GodwitRedis/X.swift", "import CGodwitSQLite"), ("GodwitCLI/Work.swift", "import GodwitRedis"),
+        ("Godwit/X.swift", "@preconcurrency import GodwitSQLite"),
+        ("MessagePack/X.swift", "public import Godwit"),
+        ("RedisClient/X.swift", "import struct Godwit.Entry"),
+        ("GodwitSQLite/X.swift", "import GodwitRedis"),
+        ("GodwitRedis/X.swift", "import CGodwitSQLite"),
+        ("GodwitCLI/Work.swift", "import GodwitRedis"),
         ("GodwitTesting/X.swift", "import GodwitSQLite"),
     ])
     func `an import against the arrows is found`(_ file: String, _ line: String) throws {
         let module = try #require(Self.module(line))
         let target = try #require(file.split(separator: "/").first)
-        #expect(Self.complaints(about: [.init(file: file, target: String(target), module: module)]).count == 1)
+        #expect(
+            Self.complaints(about: [.init(file: file, target: String(target), module: module)])
+                .count == 1)
     }
 
     @Test(arguments: [
         ("GodwitCLI/Compose.swift", "GodwitRedis"), ("GodwitRedis/X.swift", "RedisClient"),
-        ("GodwitSQLite/X.swift", "GRDB"), ("Godwit/X.swift", "MessagePack"), ("Godwit/X.swift", "Logging"),
+        ("GodwitSQLite/X.swift", "GRDB"), ("Godwit/X.swift", "MessagePack"),
+        ("Godwit/X.swift", "Logging"),
     ])
     func `an import along the arrows passes`(_ file: String, _ module: String) throws {
         let target = try #require(file.split(separator: "/").first)
-        #expect(Self.complaints(about: [.init(file: file, target: String(target), module: module)]) == [])
+        #expect(
+            Self.complaints(about: [.init(file: file, target: String(target), module: module)])
+                == [])
     }
 }

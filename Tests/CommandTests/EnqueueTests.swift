@@ -7,7 +7,8 @@ import Testing
         try await withPlace { place in
             for (payload, type) in [
                 ("{\"a\": 1}", "application/json"), ("17", "application/json"),
-                ("{\"a\": ", "application/octet-stream"), ("plain words", "application/octet-stream"),
+                ("{\"a\": ", "application/octet-stream"),
+                ("plain words", "application/octet-stream"),
             ] {
                 let id = try await place.enqueue("mail", "welcome", payload)
                 let shown = try await place.godwit("job", "show", "mail", id, "-o", "json").object()
@@ -30,7 +31,8 @@ import Testing
     @Test func `lines become one message each, byte for byte`() async throws {
         try await withPlace { place in
             let lines = (0..<1000).map { $0 % 3 == 0 ? "{\"n\": \($0)}" : "word \($0)" }
-            try lines.joined(separator: "\n").write(to: place.file("lines"), atomically: true, encoding: .utf8)
+            try lines.joined(separator: "\n").write(
+                to: place.file("lines"), atomically: true, encoding: .utf8)
             let outcome = try await place.godwit(
                 "enqueue", "words", "word", "--lines", place.file("lines").path, "-o", "jsonl")
             #expect(outcome.status == 0, "\(outcome)")
@@ -55,7 +57,8 @@ import Testing
         try await withPlace { place in
             let own = "0197a3c4-0000-7000-8000-0000000000aa"
             let id = try await place.enqueue(
-                "mail", "welcome", "x", "--priority", "0", "--delay", "2h", "--unique", "key", "--header",
+                "mail", "welcome", "x", "--priority", "0", "--delay", "2h", "--unique", "key",
+                "--header",
                 "tenant=acme", "--header", "path=a=b", "--id", own, "--max-attempts", "4")
             #expect(id == own)
             let shown = try await place.godwit("job", "show", "mail", id, "-o", "json").object()
@@ -71,7 +74,8 @@ import Testing
         try await withPlace { place in
             let own = "0197a3c4-0000-7000-8000-0000000000ab"
             _ = try await place.enqueue("mail", "welcome", "x", "--id", own)
-            let again = try await place.godwit("enqueue", "mail", "welcome", "x", "--id", own, "-o", "json")
+            let again = try await place.godwit(
+                "enqueue", "mail", "welcome", "x", "--id", own, "-o", "json")
             #expect(try again.object()["is_new"] as? Bool == false)
             let counts = try await place.godwit("queue", "list", "-o", "json").array()
             #expect(counts.first?["ready"] as? Int == 1)
@@ -88,9 +92,11 @@ import Testing
 
     @Test func `a moment that has passed is now, one to come is scheduled`() async throws {
         try await withPlace { place in
-            let past = try await place.enqueue("mail", "welcome", "x", "--at", "2020-01-01T00:00:00Z")
+            let past = try await place.enqueue(
+                "mail", "welcome", "x", "--at", "2020-01-01T00:00:00Z")
             #expect(try await place.state(of: past, in: "mail") == "ready")
-            let later = try await place.enqueue("mail", "welcome", "x", "--at", "2099-01-01T00:00:00+01:00")
+            let later = try await place.enqueue(
+                "mail", "welcome", "x", "--at", "2099-01-01T00:00:00+01:00")
             #expect(try await place.state(of: later, in: "mail") == "scheduled")
         }
     }

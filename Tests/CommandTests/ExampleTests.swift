@@ -13,11 +13,13 @@ import Darwin
 
 @Suite struct `Examples` {
     @Test func `the README's first program is hello, byte for byte`() throws {
-        let readme = try String(contentsOf: package.appendingPathComponent("README.md"), encoding: .utf8)
+        let readme = try String(
+            contentsOf: package.appendingPathComponent("README.md"), encoding: .utf8)
         let parts = readme.components(separatedBy: "```swift\n")
         let shown = try #require(parts.dropFirst().first?.components(separatedBy: "```\n").first)
         let source = try String(
-            contentsOf: package.appendingPathComponent("Examples/hello/hello.swift"), encoding: .utf8)
+            contentsOf: package.appendingPathComponent("Examples/hello/hello.swift"),
+            encoding: .utf8)
         #expect(shown == source)
     }
 
@@ -40,19 +42,24 @@ import Darwin
         }
     }
 
-    @Test func `file-digest says what sha256sum says, for every file once, with a worker killed`() async throws {
+    @Test func `file-digest says what sha256sum says, for every file once, with a worker killed`()
+        async throws
+    {
         try await withPlace { place in
             let files = place.file("files")
             for index in 0..<400 {
                 let folder = files.appendingPathComponent("d\(index % 7)")
-                try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-                let content = Data(repeating: UInt8(ascii: index % 3 == 0 ? "\n" : "x"), count: index * 331)
+                try FileManager.default.createDirectory(
+                    at: folder, withIntermediateDirectories: true)
+                let content = Data(
+                    repeating: UInt8(ascii: index % 3 == 0 ? "\n" : "x"), count: index * 331)
                 try content.write(to: folder.appendingPathComponent("file \(index)"))
             }
             // An odd name and a link, which is not followed.
             try Data("odd".utf8).write(to: files.appendingPathComponent("new\nline \"quoted\""))
             try FileManager.default.createSymbolicLink(
-                atPath: files.appendingPathComponent("link").path, withDestinationPath: "/etc/passwd")
+                atPath: files.appendingPathComponent("link").path,
+                withDestinationPath: "/etc/passwd")
             let into = place.file("into")
             let outcome = try await Tool(name: "file-digest").run([
                 "--dir", files.path, "--into", into.path, "--lease", "1",
@@ -64,16 +71,22 @@ import Darwin
             let digests = try Self.digests(into.appendingPathComponent("digests.jsonl"))
             #expect(digests.count == 401)
             #expect(Set(digests.map(\.path)).count == 401)
-            #expect(Dictionary(uniqueKeysWithValues: digests.map { ($0.path, $0.sha256) }) == (try await Self.sums(of: files)))
+            #expect(
+                Dictionary(uniqueKeysWithValues: digests.map { ($0.path, $0.sha256) })
+                    == (try await Self.sums(of: files)))
             for digest in digests {
                 let data = try Data(contentsOf: URL(fileURLWithPath: digest.path))
                 #expect(digest.bytes == data.count)
                 #expect(digest.lines == data.count { $0 == UInt8(ascii: "\n") })
             }
             // files, done, retried, dead, lost: the table's own sum.
-            let table = try #require(outcome.out.split(separator: "\n").drop { !$0.contains("retried") }.dropFirst().first)
+            let table = try #require(
+                outcome.out.split(separator: "\n").drop { !$0.contains("retried") }.dropFirst()
+                    .first)
             let cells = table.split(separator: " ")
-            #expect(cells[0] == "402" && cells[1] == "401" && cells[3] == "1" && cells[4] == "0", "\(table)")
+            #expect(
+                cells[0] == "402" && cells[1] == "401" && cells[3] == "1" && cells[4] == "0",
+                "\(table)")
         }
     }
 

@@ -21,8 +21,12 @@ import Testing
     @Test func `a paused queue hands out nothing until it is resumed`() async throws {
         try await withPlace { place in
             let id = try await place.enqueue("mail", "welcome", "x")
-            #expect(try await place.godwit("queue", "pause", "mail", "-o", "json").object()["is_paused"] as? Bool == true)
-            #expect(try await place.godwit("queue", "list", "-o", "json").array().first?["is_paused"] as? Bool == true)
+            #expect(
+                try await place.godwit("queue", "pause", "mail", "-o", "json").object()["is_paused"]
+                    as? Bool == true)
+            #expect(
+                try await place.godwit("queue", "list", "-o", "json").array().first?["is_paused"]
+                    as? Bool == true)
             #expect(try await place.godwit("queue", "resume", "mail").status == 0)
             #expect(try await place.godwit("work", "mail", "--drain", "--exec", "true").status == 0)
             #expect(try await place.state(of: id, in: "mail") == "completed")
@@ -34,12 +38,14 @@ import Testing
             let ready = try await place.enqueue("mail", "welcome", "x")
             let later = try await place.enqueue("mail", "welcome", "y", "--delay", "1h")
             for refusal in [[], ["--yes", "other"]] {
-                let outcome = try await Tool.godwit.run(["queue", "purge", "mail", "--broker", place.broker] + refusal)
+                let outcome = try await Tool.godwit.run(
+                    ["queue", "purge", "mail", "--broker", place.broker] + refusal)
                 #expect(outcome.status == 64)
                 #expect(outcome.err.contains("--yes mail"))
                 #expect(try await place.state(of: ready, in: "mail") == "ready")
             }
-            let outcome = try await place.godwit("queue", "purge", "mail", "--yes", "mail", "-o", "json")
+            let outcome = try await place.godwit(
+                "queue", "purge", "mail", "--yes", "mail", "-o", "json")
             #expect(try outcome.object()["purged"] as? Int == 1)
             #expect(try await place.state(of: later, in: "mail") == "scheduled")
         }
@@ -55,7 +61,8 @@ import Testing
             #expect(try again.array().first?["outcome"] as? String == "is ready")
             #expect(try await place.godwit("job", "cancel", "mail", one).status == 0)
             #expect(try await place.state(of: one, in: "mail") == "cancelled")
-            let unknown = try await place.godwit("job", "cancel", "mail", "0197a3c4-0000-7000-8000-000000000001")
+            let unknown = try await place.godwit(
+                "job", "cancel", "mail", "0197a3c4-0000-7000-8000-000000000001")
             #expect(unknown.status == 66)
             #expect(unknown.out.contains("unknown"))
         }
@@ -75,16 +82,21 @@ import Testing
             let rest = try await place.godwit("dead", "redrive", "mail", "--all", "-o", "json")
             #expect(try rest.object()["redriven"] as? Int == 1)
             _ = try await place.godwit("work", "mail", "--drain", "--exec", "true")
-            for id in [one, two] { #expect(try await place.state(of: id, in: "mail") == "completed") }
+            for id in [one, two] {
+                #expect(try await place.state(of: id, in: "mail") == "completed")
+            }
         }
     }
 
     @Test func `redrive --all keeps to its limit, over many pages too`() async throws {
         try await withPlace { place in
             _ = try await place.godwit(
-                "enqueue", "mail", "welcome", "--lines", "-", input: (0..<150).map { "\($0)\n" }.joined())
-            _ = try await place.godwit("work", "mail", "--drain", "--concurrency", "16", "--exec", "exit 65")
-            let some = try await place.godwit("dead", "redrive", "mail", "--all", "--limit", "70", "-o", "json")
+                "enqueue", "mail", "welcome", "--lines", "-",
+                input: (0..<150).map { "\($0)\n" }.joined())
+            _ = try await place.godwit(
+                "work", "mail", "--drain", "--concurrency", "16", "--exec", "exit 65")
+            let some = try await place.godwit(
+                "dead", "redrive", "mail", "--all", "--limit", "70", "-o", "json")
             #expect(try some.object()["redriven"] as? Int == 70)
             let rest = try await place.godwit("dead", "redrive", "mail", "--all", "-o", "json")
             #expect(try rest.object()["redriven"] as? Int == 80)
@@ -97,7 +109,8 @@ import Testing
             _ = try await place.godwit("work", "mail", "--drain", "--exec", "exit 65")
             _ = try await place.godwit("dead", "prune", "mail")
             #expect(try await place.state(of: id, in: "mail") == "dead")
-            let outcome = try await place.godwit("dead", "prune", "mail", "--older-than", "0s", "-o", "json")
+            let outcome = try await place.godwit(
+                "dead", "prune", "mail", "--older-than", "0s", "-o", "json")
             #expect(try outcome.object()["cancelled"] as? Int == 1, "\(outcome)")
             #expect(try await place.state(of: id, in: "mail") == "cancelled")
         }
@@ -110,15 +123,22 @@ import Testing
             #expect(outcome.status == 0, "\(outcome)")
             let findings = try outcome.array()
             #expect(findings.contains { $0["subject"] as? String == "SQLite version" })
-            #expect(findings.contains { $0["subject"] as? String == "synchronous" && $0["finding"] as? String == "FULL" })
-            #expect(findings.contains { $0["subject"] as? String == "queue mail" && $0["grade"] as? String == "good" })
+            #expect(
+                findings.contains {
+                    $0["subject"] as? String == "synchronous" && $0["finding"] as? String == "FULL"
+                })
+            #expect(
+                findings.contains {
+                    $0["subject"] as? String == "queue mail" && $0["grade"] as? String == "good"
+                })
         }
     }
 
     @Test func `bench prints one object with every figure and loses nothing`() async throws {
         for mode in ["lifecycle", "enqueue", "drain", "single"] {
             let outcome = try await Tool.godwit.run([
-                "bench", "--broker", "memory:", "--jobs", "300", "--batch", "50", "--mode", mode, "-o", "json",
+                "bench", "--broker", "memory:", "--jobs", "300", "--batch", "50", "--mode", mode,
+                "-o", "json",
             ])
             #expect(outcome.status == 0, "\(outcome)")
             let report = try outcome.object()

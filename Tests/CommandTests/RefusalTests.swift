@@ -4,23 +4,56 @@ import Testing
 
 @Suite struct `Refusals` {
     @Test(arguments: [
-        (["enqueue", "no spaces", "kind", "x", "--broker", "memory:"], 64, "can't be the name of a queue"),
-        (["enqueue", "mail", "a/b", "x", "--broker", "memory:"], 64, "can't be the name of a kind"),
+        (
+            ["enqueue", "no spaces", "kind", "x", "--broker", "memory:"], 64,
+            "can't be the name of a queue"
+        ),
+        (
+            ["enqueue", "mail", "a/b", "x", "--broker", "memory:"], 64,
+            "can't be the name of a kind"
+        ),
         (["enqueue", "mail", "kind", "x", "--broker", "ftp://host"], 64, "no broker"),
         (["enqueue", "mail", "kind", "x", "--broker", "sqlite:"], 64, "names no file"),
         (["enqueue", "mail", "kind", "x", "--broker", "redis://"], 64, "Redis URL"),
-        (["enqueue", "mail", "kind", "x", "--priority", "9", "--broker", "memory:"], 64, "--priority is 0"),
-        (["enqueue", "mail", "kind", "x", "--delay", "5 parsecs", "--broker", "memory:"], 64, "not a length of time"),
-        (["enqueue", "mail", "kind", "x", "--at", "tomorrow", "--broker", "memory:"], 64, "ISO 8601"),
-        (["enqueue", "mail", "kind", "x", "--header", "novalue", "--broker", "memory:"], 64, "not a header"),
-        (["enqueue", "mail", "kind", "x", "--id", "17", "--broker", "memory:"], 64, "not a message id"),
-        (["enqueue", "mail", "kind", "--lines", "-", "--unique", "k", "--broker", "memory:"], 64, "makes many"),
-        (["enqueue", "mail", "kind", "--lines", "/nowhere/at/all", "--broker", "memory:"], 66, "/nowhere/at/all"),
+        (
+            ["enqueue", "mail", "kind", "x", "--priority", "9", "--broker", "memory:"], 64,
+            "--priority is 0"
+        ),
+        (
+            ["enqueue", "mail", "kind", "x", "--delay", "5 parsecs", "--broker", "memory:"], 64,
+            "not a length of time"
+        ),
+        (
+            ["enqueue", "mail", "kind", "x", "--at", "tomorrow", "--broker", "memory:"], 64,
+            "ISO 8601"
+        ),
+        (
+            ["enqueue", "mail", "kind", "x", "--header", "novalue", "--broker", "memory:"], 64,
+            "not a header"
+        ),
+        (
+            ["enqueue", "mail", "kind", "x", "--id", "17", "--broker", "memory:"], 64,
+            "not a message id"
+        ),
+        (
+            ["enqueue", "mail", "kind", "--lines", "-", "--unique", "k", "--broker", "memory:"], 64,
+            "makes many"
+        ),
+        (
+            ["enqueue", "mail", "kind", "--lines", "/nowhere/at/all", "--broker", "memory:"], 66,
+            "/nowhere/at/all"
+        ),
         (["queue", "show", "mail", "--broker", "memory:"], 66, "there is no queue 'mail'"),
-        (["job", "show", "mail", "0197a3c4-0000-7000-8000-000000000001", "--broker", "memory:"], 66, "no queue"),
+        (
+            ["job", "show", "mail", "0197a3c4-0000-7000-8000-000000000001", "--broker", "memory:"],
+            66, "no queue"
+        ),
         (["dead", "redrive", "mail", "--broker", "memory:"], 64, "--all"),
         (["work", "mail", "--broker", "memory:"], 64, "--exec"),
-        (["work", "mail", "--exec", "true", "--concurrency", "0", "--broker", "memory:"], 64, "--concurrency"),
+        (
+            ["work", "mail", "--exec", "true", "--concurrency", "0", "--broker", "memory:"], 64,
+            "--concurrency"
+        ),
         (["nonsense"], 64, "nonsense"),
         (["queue", "list", "-o", "yaml", "--broker", "memory:"], 64, "yaml"),
     ])
@@ -42,7 +75,10 @@ import Testing
         #expect(!outcome.err.contains("hunter2"))
     }
 
-    @Test func `the same URL in the environment is taken, and a server that is down is unavailable`() async throws {
+    @Test
+    func `the same URL in the environment is taken, and a server that is down is unavailable`()
+        async throws
+    {
         // Port 1 of the loopback: nothing listens there.
         let outcome = try await Tool.godwit.run(
             ["queue", "list"], environment: ["GODWIT_BROKER": "redis://user:hunter2@127.0.0.1:1/0"])
@@ -64,7 +100,8 @@ import Testing
     @Test func `without a store named it is a file under the data directory`() async throws {
         try await withPlace { place in
             let outcome = try await Tool.godwit.run(
-                ["enqueue", "mail", "welcome", "x"], environment: ["XDG_DATA_HOME": place.folder.path])
+                ["enqueue", "mail", "welcome", "x"],
+                environment: ["XDG_DATA_HOME": place.folder.path])
             #expect(outcome.status == 0, "\(outcome)")
             #expect(FileManager.default.fileExists(atPath: place.file("godwit/godwit.db").path))
         }
@@ -81,7 +118,8 @@ import Testing
     @Test func `an unknown message is told apart from an unknown queue`() async throws {
         try await withPlace { place in
             _ = try await place.enqueue("mail", "welcome", "x")
-            let outcome = try await place.godwit("job", "show", "mail", "0197a3c4-0000-7000-8000-000000000001")
+            let outcome = try await place.godwit(
+                "job", "show", "mail", "0197a3c4-0000-7000-8000-000000000001")
             #expect(outcome.status == 66)
             #expect(outcome.err.contains("knows no message 0197a3c4-0000-7000-8000-000000000001"))
         }

@@ -21,7 +21,8 @@ struct Tool: Sendable {
 
         func array(_ location: SourceLocation = #_sourceLocation) throws -> [[String: Any]] {
             try #require(
-                try JSONSerialization.jsonObject(with: Data(out.utf8)) as? [[String: Any]], "\(self)",
+                try JSONSerialization.jsonObject(with: Data(out.utf8)) as? [[String: Any]],
+                "\(self)",
                 sourceLocation: location)
         }
     }
@@ -34,12 +35,21 @@ struct Tool: Sendable {
     static let products: URL = {
         // The test bundle is an executable in that folder; where it is started by another program,
         // its own path is the first argument that names it.
-        let candidates = [Bundle.main.executableURL, CommandLine.arguments.first.map { URL(fileURLWithPath: $0) }]
-            .compactMap { $0 } + CommandLine.arguments.filter { $0.contains(".xctest") }.map { URL(fileURLWithPath: $0) }
+        let candidates =
+            [
+                Bundle.main.executableURL,
+                CommandLine.arguments.first.map { URL(fileURLWithPath: $0) },
+            ]
+            .compactMap { $0 }
+            + CommandLine.arguments.filter { $0.contains(".xctest") }.map {
+                URL(fileURLWithPath: $0)
+            }
         for url in candidates {
             var folder = url.deletingLastPathComponent()
             for _ in 0..<5 {
-                if FileManager.default.isExecutableFile(atPath: folder.appendingPathComponent("godwit").path) {
+                if FileManager.default.isExecutableFile(
+                    atPath: folder.appendingPathComponent("godwit").path)
+                {
                     return folder
                 }
                 folder = folder.deletingLastPathComponent()
@@ -114,7 +124,8 @@ struct Place: Sendable {
         _ arguments: String..., input: String = "", environment: [String: String] = [:]
     ) async throws -> Tool.Outcome {
         try await Tool.godwit.run(
-            arguments + ["--broker", broker], input: Data(input.utf8), environment: environment, in: folder)
+            arguments + ["--broker", broker], input: Data(input.utf8), environment: environment,
+            in: folder)
     }
 
     /// Enqueues, and returns the id.

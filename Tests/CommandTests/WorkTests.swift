@@ -5,10 +5,12 @@ import Testing
 @Suite struct `Work` {
     @Test func `the command gets payload, id, kind, attempt, queue and headers`() async throws {
         try await withPlace { place in
-            let id = try await place.enqueue("mail", "welcome", "the payload", "--header", "trace-id=7f")
+            let id = try await place.enqueue(
+                "mail", "welcome", "the payload", "--header", "trace-id=7f")
             let outcome = try await place.godwit(
                 "work", "mail", "--drain", "--exec",
-                "cat; echo; echo $GODWIT_ID $GODWIT_KIND $GODWIT_ATTEMPT $GODWIT_COUNT $GODWIT_QUEUE $GODWIT_HEADER_TRACE_ID")
+                "cat; echo; echo $GODWIT_ID $GODWIT_KIND $GODWIT_ATTEMPT $GODWIT_COUNT $GODWIT_QUEUE $GODWIT_HEADER_TRACE_ID"
+            )
             #expect(outcome.status == 0, "\(outcome)")
             #expect(outcome.out == "the payload\n\(id) welcome 1 1 mail 7f\n")
             #expect(try await place.state(of: id, in: "mail") == "completed")
@@ -18,7 +20,8 @@ import Testing
     @Test func `exit 65 rejects with a reason and keeps the bytes`() async throws {
         try await withPlace { place in
             let id = try await place.enqueue("mail", "welcome", "keep me")
-            let outcome = try await place.godwit("work", "mail", "--drain", "--exec", "exit 65", "-o", "json")
+            let outcome = try await place.godwit(
+                "work", "mail", "--drain", "--exec", "exit 65", "-o", "json")
             #expect(try outcome.object()["rejected"] as? Int == 1)
             let dead = try await place.godwit("dead", "show", "mail", id, "-o", "json").object()
             #expect(dead["payload"] as? String == "keep me")
@@ -57,9 +60,12 @@ import Testing
         }
     }
 
-    @Test func `a command that does not read a large payload is judged by its exit alone`() async throws {
+    @Test func `a command that does not read a large payload is judged by its exit alone`()
+        async throws
+    {
         try await withPlace { place in
-            let id = try await place.enqueue("mail", "welcome", "-", input: String(repeating: "x", count: 900_000))
+            let id = try await place.enqueue(
+                "mail", "welcome", "-", input: String(repeating: "x", count: 900_000))
             let outcome = try await place.godwit("work", "mail", "--drain", "--exec", "exit 0")
             #expect(outcome.status == 0, "\(outcome)")
             #expect(try await place.state(of: id, in: "mail") == "completed")
@@ -71,7 +77,10 @@ import Testing
             let wanted = try await place.enqueue("mail", "welcome", "x")
             let other = try await place.enqueue("mail", "goodbye", "x")
             let worker = Tool.godwit.process(
-                ["work", "mail", "--kind", "welcome", "--exec", "touch ran-$GODWIT_KIND", "--broker", place.broker],
+                [
+                    "work", "mail", "--kind", "welcome", "--exec", "touch ran-$GODWIT_KIND",
+                    "--broker", place.broker,
+                ],
                 in: place.folder)
             try worker.run()
             await until { FileManager.default.fileExists(atPath: place.file("ran-welcome").path) }
@@ -88,7 +97,8 @@ import Testing
             let id = try await place.enqueue("mail", "welcome", "x")
             let worker = Tool.godwit.process(
                 [
-                    "work", "mail", "--exec", "touch began; while ! test -e go; do sleep 0.02; done",
+                    "work", "mail", "--exec",
+                    "touch began; while ! test -e go; do sleep 0.02; done",
                     "--broker", place.broker, "--grace", "1m",
                 ], in: place.folder)
             let talk = Pipe()
@@ -107,7 +117,9 @@ import Testing
         }
     }
 
-    @Test func `a second signal ends the command and what it started, and releases the message`() async throws {
+    @Test func `a second signal ends the command and what it started, and releases the message`()
+        async throws
+    {
         try await withPlace { place in
             let id = try await place.enqueue("mail", "welcome", "x")
             let worker = Tool.godwit.process(
@@ -134,11 +146,13 @@ import Testing
         }
     }
 
-    @Test func `a run over its timeout ends with all it started and counts as failed`() async throws {
+    @Test func `a run over its timeout ends with all it started and counts as failed`() async throws
+    {
         try await withPlace { place in
             let id = try await place.enqueue("mail", "welcome", "x", "--max-attempts", "1")
             let outcome = try await place.godwit(
-                "work", "mail", "--drain", "--timeout", "200ms", "--exec", "sleep 600 & echo $! > child; wait")
+                "work", "mail", "--drain", "--timeout", "200ms", "--exec",
+                "sleep 600 & echo $! > child; wait")
             #expect(outcome.status == 0, "\(outcome)")
             let shown = try await place.godwit("job", "show", "mail", id, "-o", "json").object()
             #expect(shown["state"] as? String == "dead")
@@ -162,7 +176,8 @@ import Testing
 
     /// A zombie that its new parent has not collected yet is as good as gone.
     static func isAlive(_ process: pid_t) -> Bool {
-        guard let stat = try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8) else {
+        guard let stat = try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8)
+        else {
             #if os(Linux)
             return false
             #else

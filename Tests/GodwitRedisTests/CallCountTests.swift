@@ -36,7 +36,9 @@ private struct Tick: Job {
             try await worker.run(until: .drained)
             #expect(ran.withLock { $0 } == jobs)
             let all = try await evalsha(client)
-            print("calls per 10,000 jobs: enqueue \(produced.calls), worker \(all.calls - produced.calls)")
+            print(
+                "calls per 10,000 jobs: enqueue \(produced.calls), worker \(all.calls - produced.calls)"
+            )
             #expect(all.calls <= 250)
         }
     }

@@ -46,7 +46,8 @@ import Testing
     @Test(arguments: ["", "a:b", "a{b", "ü", String(repeating: "n", count: 33)])
     func `a namespace that could break keys is refused`(_ namespace: String) async throws {
         let error = await brokerError {
-            _ = try await RedisBroker("redis://127.0.0.1:1/?ns=\(namespace == "ü" ? "%C3%BC" : namespace)")
+            _ = try await RedisBroker(
+                "redis://127.0.0.1:1/?ns=\(namespace == "ü" ? "%C3%BC" : namespace)")
         }
         guard case .invalid = error else {
             Issue.record("not refused as invalid: \(String(describing: error))")

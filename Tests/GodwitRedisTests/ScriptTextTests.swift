@@ -20,7 +20,9 @@ import Testing
     @Test func `the flag line stays first and unused pieces stay out`() {
         let text = assembly.text(of: "#!lua flags=allow-oom\n-- uses: c\nreturn c\n")
         #expect(
-            text == "#!lua flags=allow-oom\nlocal now = 1\nlocal head\nlocal c\n-- uses: c\nreturn c\n")
+            text
+                == "#!lua flags=allow-oom\nlocal now = 1\nlocal head\nlocal c\n-- uses: c\nreturn c\n"
+        )
     }
 
     @Test func `what a piece uses comes along, before it`() {

@@ -39,7 +39,8 @@ import Testing
             #expect(problem.advice.contains("maxmemory"))
             var done = 0
             while true {
-                let found = try await broker.reserve(ReserveRequest(20, kinds: [.mail]), from: .work)
+                let found = try await broker.reserve(
+                    ReserveRequest(20, kinds: [.mail]), from: .work)
                 if found.messages.isEmpty { break }
                 let outcomes = try await broker.settle(
                     found.messages.map { Settlement($0.token, .ack) }, in: .work)
@@ -52,7 +53,9 @@ import Testing
         }
     }
 
-    @Test func `a replica is unavailable, and good again as soon as it is the primary`() async throws {
+    @Test func `a replica is unavailable, and good again as soon as it is the primary`()
+        async throws
+    {
         try await withRedisBroker { broker, _, client in
             _ = try await broker.enqueue([.sample()], to: .work)
             let nobody = try RedisServer.freePort()
@@ -105,7 +108,8 @@ import Testing
         }
     }
 
-    @Test func `a lost answer is unknown and the repetition makes no second message`() async throws {
+    @Test func `a lost answer is unknown and the repetition makes no second message`() async throws
+    {
         try await withRedisBroker { broker, server, _ in
             _ = try await broker.enqueue([.sample()], to: .work)
             let message = NewMessage.sample()
@@ -134,7 +138,9 @@ import Testing
                             while true {
                                 do {
                                     let outcome = try await broker.enqueue([message], to: .work)
-                                    #expect(outcome == [.enqueued] || (message.isResend && outcome == [.known]))
+                                    #expect(
+                                        outcome == [.enqueued]
+                                            || (message.isResend && outcome == [.known]))
                                     accepted.insert(message.id)
                                     break
                                 } catch {

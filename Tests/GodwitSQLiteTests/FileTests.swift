@@ -182,7 +182,8 @@ import Glibc
         }
     }
 
-    @Test func `a full disk keeps what was accepted, and goes on when there is room`() async throws {
+    @Test func `a full disk keeps what was accepted, and goes on when there is room`() async throws
+    {
         try await withScene { scene in
             let broker = try await scene.open { $0.checkpointPages = 100 }
             try await broker.enqueue(10)

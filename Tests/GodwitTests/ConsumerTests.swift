@@ -140,7 +140,8 @@ import Testing
         try await pump
     }
 
-    @Test func `what is undecodable goes to the dead letters and the next one comes`() async throws {
+    @Test func `what is undecodable goes to the dead letters and the next one comes`() async throws
+    {
         let bad = try await queue.enqueue(kind: "count", payload: [0xc1], as: .messagePack).id
         try await queue.enqueue(Count(number: 2))
         let consumer = Consumer(queue)

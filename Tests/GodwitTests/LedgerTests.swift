@@ -187,7 +187,8 @@ import Testing
         var ledger = Ledger()
         let sent = (0..<25).map { number in
             message(
-                number % 2 == 0 ? "a" : "b", due: number < 10 ? .after(.seconds(25 - number)) : .now)
+                number % 2 == 0 ? "a" : "b", due: number < 10 ? .after(.seconds(25 - number)) : .now
+            )
         }
         _ = ledger.enqueue(sent, to: queue, now: start)
         for (state, count) in [(MessageState.ready, 15), (.scheduled, 10)] {

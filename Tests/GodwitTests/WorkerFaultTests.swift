@@ -54,10 +54,12 @@ import Testing
     @Test func `a timeout cancels the handler and counts as a failure`() async throws {
         let id = try await queue.enqueue(Count(number: 1)).id
         let gate = Gate()
-        let worker = Worker(queue) { $0.handle(Count.self) { _, _ in
-            await gate.wait()
-            try Task.checkCancellation()
-        } }
+        let worker = Worker(queue) {
+            $0.handle(Count.self) { _, _ in
+                await gate.wait()
+                try Task.checkCancellation()
+            }
+        }
         async let run: Void = worker.run()
         await gate.arrivals(1)
         test.advance(by: .seconds(11))

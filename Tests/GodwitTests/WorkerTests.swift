@@ -79,7 +79,8 @@ import Testing
         let bytes: [UInt8] = [0xc1, 1, 2]
         let id = try await queue.enqueue(kind: "count", payload: bytes, as: .messagePack).id
         let foreign = try await queue.enqueue(
-            kind: "count", payload: Array(#"{"number":"seven"}"#.utf8), as: .json).id
+            kind: "count", payload: Array(#"{"number":"seven"}"#.utf8), as: .json
+        ).id
         try await Worker(queue) { $0.handle(Count.self) { _, _ in } }.run(until: .drained)
         let record = try await test.record(id, in: queue)
         #expect(record.state == .dead)

@@ -149,7 +149,9 @@ struct Numbered: Codable, Equatable {
 
     @Test func `entries may come in any order, with strangers between them`() throws {
         let tree = try MessagePackValue(decoding: encoder.encode(Record(note: "n")))
-        guard case .map(let entries) = tree else { throw MessagePackError.reservedByte(.init(offset: 0)) }
+        guard case .map(let entries) = tree else {
+            throw MessagePackError.reservedByte(.init(offset: 0))
+        }
         for shift in entries.indices {
             var turned = Array(entries[shift...] + entries[..<shift])
             if shift % 2 == 0 { turned.reverse() }

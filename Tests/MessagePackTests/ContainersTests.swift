@@ -15,7 +15,8 @@ import Testing
         enum CodingKeys: CodingKey { case name }
         override init(legs: Int) { super.init(legs: legs) }
         required init(from decoder: any Decoder) throws {
-            name = try decoder.container(keyedBy: CodingKeys.self).decode(String.self, forKey: .name)
+            name = try decoder.container(keyedBy: CodingKeys.self).decode(
+                String.self, forKey: .name)
             try super.init(from: decoder)
         }
         override func encode(to encoder: any Encoder) throws {
@@ -111,7 +112,9 @@ import Testing
             #expect(try odds.decodeNil())
             #expect(odds.isAtEnd)
             let evens = try root.nestedContainer(keyedBy: Name.self, forKey: .even)
-            for key in evens.allKeys { even[key.stringValue] = try evens.decode(Int.self, forKey: key) }
+            for key in evens.allKeys {
+                even[key.stringValue] = try evens.decode(Int.self, forKey: key)
+            }
         }
     }
 

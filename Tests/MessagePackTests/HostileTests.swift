@@ -22,21 +22,24 @@ func failure<R>(_ body: () throws(MessagePackError) -> R) -> MessagePackError? {
         ("", "truncated", 0), ("c1", "reservedByte", 0), ("92c1c0", "reservedByte", 1),
         ("c0c0", "trailingBytes", 1), ("9101ff", "trailingBytes", 2),
         ("cc", "truncated", 0), ("cd01", "truncated", 0), ("ce010203", "truncated", 0),
-        ("cf01020304050607", "truncated", 0), ("ca000000", "truncated", 0), ("cb00", "truncated", 0),
+        ("cf01020304050607", "truncated", 0), ("ca000000", "truncated", 0),
+        ("cb00", "truncated", 0),
         ("a161a2", "trailingBytes", 2), ("a261", "truncated", 0), ("d9", "truncated", 0),
         ("d90561", "truncated", 0), ("da00", "truncated", 0), ("dbffffffff61", "truncated", 0),
         ("c4", "truncated", 0), ("c40100ff", "trailingBytes", 3), ("c6ffffffff00", "truncated", 0),
         ("ddffffffff00", "truncated", 0), ("dfffffffff00", "truncated", 0),
         ("dcffff00", "truncated", 0), ("91ddffffffff00", "truncated", 1),
         ("9301", "truncated", 0), ("92a163", "truncated", 3), ("81a16b", "truncated", 3),
-        ("c9ffffffff0500", "truncated", 0), ("c70a0500", "truncated", 0), ("d8050102", "truncated", 0),
+        ("c9ffffffff0500", "truncated", 0), ("c70a0500", "truncated", 0),
+        ("d8050102", "truncated", 0),
         ("d4", "truncated", 0), ("d405", "truncated", 0), ("c7", "truncated", 0),
         ("a2c328", "invalidText", 0), ("a1ff", "invalidText", 0), ("a3eda080", "invalidText", 0),
         ("81a2c32801", "invalidText", 1), ("91a2c080", "invalidText", 1),
         ("82a16101a16102", "duplicateKey", 4), ("82010101ff", "duplicateKey", 3),
         ("8201c0d001c0", "duplicateKey", 3), ("82c0c0c0c0", "duplicateKey", 3),
         ("82a16101d9016102", "duplicateKey", 4),
-        ("d5ff0000", "invalidTimestamp", 0), ("c70cff3b9aca000000000000000000", "invalidTimestamp", 0),
+        ("d5ff0000", "invalidTimestamp", 0),
+        ("c70cff3b9aca000000000000000000", "invalidTimestamp", 0),
         ("d7ffffffffff00000000", "invalidTimestamp", 0),
     ]
 
@@ -95,12 +98,14 @@ func failure<R>(_ body: () throws(MessagePackError) -> R) -> MessagePackError? {
         #expect(chain.map(name) == "tooDeep")
         let ring = Chain(1)
         ring.a = ring
-        let endless = failure { () throws(MessagePackError) in try MessagePackEncoder().encode(ring) }
+        let endless = failure { () throws(MessagePackError) in try MessagePackEncoder().encode(ring)
+        }
         #expect(endless.map(name) == "tooDeep")
         ring.a = nil
         var value = MessagePackValue.null
         for _ in 0..<65 { value = [value] }
-        #expect(failure { () throws(MessagePackError) in try value.encoded() }.map(name) == "tooDeep")
+        #expect(
+            failure { () throws(MessagePackError) in try value.encoded() }.map(name) == "tooDeep")
     }
 
     struct Order: Codable, Equatable {
@@ -116,8 +121,11 @@ func failure<R>(_ body: () throws(MessagePackError) -> R) -> MessagePackError? {
 
     @Test func `errors of Codable name the way to the value`() throws {
         let good = Order(
-            id: 1, lines: [.init(sku: "a", when: .distantPast, counts: [1]),
-                .init(sku: "b", when: .distantFuture, counts: [1, 2])])
+            id: 1,
+            lines: [
+                .init(sku: "a", when: .distantPast, counts: [1]),
+                .init(sku: "b", when: .distantFuture, counts: [1, 2]),
+            ])
         let tree = try MessagePackValue(decoding: MessagePackEncoder().encode(good))
 
         func place(_ change: (inout MessagePackValue) -> Void) throws -> (String, String) {
@@ -171,12 +179,16 @@ func failure<R>(_ body: () throws(MessagePackError) -> R) -> MessagePackError? {
         let one = failure { () throws(MessagePackError) in
             try MessagePackDecoder().decode([Fussy].self, from: [UInt8](hex: "9181a576616c756501"))
         }
-        guard case .corrupt(let place, "one") = one else { throw one ?? .reservedByte(.init(offset: 0)) }
+        guard case .corrupt(let place, "one") = one else {
+            throw one ?? .reservedByte(.init(offset: 0))
+        }
         #expect(place.path == [.index(0), .key("value")])
         let two = failure { () throws(MessagePackError) in
             try MessagePackDecoder().decode([Fussy].self, from: [UInt8](hex: "9181a576616c756502"))
         }
-        guard case .refused(let place, let error) = two else { throw two ?? .reservedByte(.init(offset: 0)) }
+        guard case .refused(let place, let error) = two else {
+            throw two ?? .reservedByte(.init(offset: 0))
+        }
         #expect(place.path == [.index(0)] && place.offset == 1 && error is CancellationError)
     }
 
@@ -198,7 +210,8 @@ func failure<R>(_ body: () throws(MessagePackError) -> R) -> MessagePackError? {
                 failure { () throws(MessagePackError) in
                     _ = try MessagePackDecoder().decode([String: Int].self, from: bytes)
                 },
-                failure { () throws(MessagePackError) in _ = try MessagePackValue(decoding: bytes) },
+                failure { () throws(MessagePackError) in _ = try MessagePackValue(decoding: bytes)
+                },
             ] {
                 guard case .duplicateKey(let place, let key)? = error else {
                     throw error ?? .reservedByte(.init(offset: 0))

@@ -40,7 +40,7 @@ struct SeededGenerator: RandomNumberGenerator {
         guard let value = try? MessagePackValue(decoding: bytes) else { return }
         let again = try value.encoded()
         #expect(again.count <= bytes.count)
-        #expect(try! MessagePackValue(decoding: again) == value)
+        #expect((try? MessagePackValue(decoding: again)) == value)
     }
 
     @Test func `two hundred thousand random inputs trap nothing`() throws {
@@ -76,7 +76,10 @@ struct SeededGenerator: RandomNumberGenerator {
         switch Int.random(in: 0..<(depth > 4 ? 9 : 11), using: &random) {
         case 0: return .null
         case 1: return .bool(.random(using: &random))
-        case 2: return .int(Int64(truncatingIfNeeded: random.next()) >> Int64.random(in: 0..<64, using: &random))
+        case 2:
+            return .int(
+                Int64(truncatingIfNeeded: random.next()) >> Int64.random(in: 0..<64, using: &random)
+            )
         case 3: return .uint(random.next() >> UInt64.random(in: 0..<64, using: &random))
         case 4: return .float(Float(bitPattern: UInt32(truncatingIfNeeded: random.next())))
         case 5: return .double(Double(bitPattern: random.next()))
@@ -89,13 +92,17 @@ struct SeededGenerator: RandomNumberGenerator {
             return .binary((0..<Int.random(in: 0..<40, using: &random)).map { UInt8($0) })
         case 8:
             let nanoseconds = UInt32.random(in: 0..<1_000_000_000, using: &random)
-            let seconds = Int64(truncatingIfNeeded: random.next()) >> Int64.random(in: 0..<64, using: &random)
+            let seconds =
+                Int64(truncatingIfNeeded: random.next()) >> Int64.random(in: 0..<64, using: &random)
             return .moment(seconds, nanoseconds)
         case 9:
-            return .array((0..<Int.random(in: 0..<20, using: &random)).map { _ in value(depth + 1, &random) })
+            return .array(
+                (0..<Int.random(in: 0..<20, using: &random)).map { _ in value(depth + 1, &random) })
         default:
             var keys: Set<MessagePackValue> = []
-            for _ in 0..<Int.random(in: 0..<20, using: &random) { keys.insert(value(depth + 4, &random)) }
+            for _ in 0..<Int.random(in: 0..<20, using: &random) {
+                keys.insert(value(depth + 4, &random))
+            }
             return .map(keys.map { .init($0, value(depth + 1, &random)) })
         }
     }

@@ -53,7 +53,9 @@ import Testing
             let bytes = [UInt8](hex: hex)
             #expect(throws: MessagePackError.self) {
                 try MessagePackReader.reading(bytes) { reader in
-                    _ = try reader.peek() == .map ? reader.readMapHeader() : reader.readArrayHeader()
+                    _ =
+                        try reader.peek() == .map
+                        ? reader.readMapHeader() : reader.readArrayHeader()
                 }
             }
         }
@@ -97,8 +99,10 @@ import Testing
         #expect(MessagePackValue.double(.nan) == .double(.nan))
         #expect(MessagePackValue.double(0) != .double(-0.0))
         #expect(MessagePackValue.string("é") != .string("e\u{301}"))
-        let same: Set<MessagePackValue> = [1, .uint(1), .moment(1, 0),
-            .extension(.init(type: -1, bytes: [0, 0, 0, 1]))]
+        let same: Set<MessagePackValue> = [
+            1, .uint(1), .moment(1, 0),
+            .extension(.init(type: -1, bytes: [0, 0, 0, 1])),
+        ]
         #expect(same.count == 2)
         let tree: MessagePackValue = ["a": [1, 2.5]]
         #expect(tree["a"]?[1] == 2.5)

@@ -110,7 +110,8 @@ extension Course {
         for queue in queues {
             let counts = try await broker.inspector.counts(of: queue)
             try expect(
-                counts.completed + counts.forwarded + counts.cancelled + counts.dead + counts.pruned,
+                counts.completed + counts.forwarded + counts.cancelled + counts.dead
+                    + counts.pruned,
                 counts.enqueued, "I1: the sum of '\(queue)'")
             try expect(
                 await broker.inspector.check(queue, limit: 10_000), [], "check of '\(queue)'")

@@ -152,7 +152,9 @@ final class MisbehavingBroker: Broker {
             state.withLock { state in
                 for (place, settlement) in list.enumerated() where outcomes[place] == .done {
                     let id = settlement.token.id
-                    guard case .reject = settlement.verdict, let key = state.keys[id] else { continue }
+                    guard case .reject = settlement.verdict, let key = state.keys[id] else {
+                        continue
+                    }
                     state.leakedKeys["\(queue) \(key)"] = id
                 }
             }
@@ -211,7 +213,6 @@ final class MisbehavingBroker: Broker {
     func wait(for kinds: [Kind]?, in queue: QueueName, upTo timeout: Duration) async {
         await broker.wait(for: kinds, in: queue, upTo: timeout)
     }
-
 
     func shutdown() async { await broker.shutdown() }
 }

@@ -23,7 +23,8 @@ struct ModelBroker: Sendable, CustomTestStringConvertible {
     /// Why a memory file system where there is one: the model asks about order, not about the disk.
     static let sqlite = ModelBroker(name: "sqlite") { clock in
         let shared = URL(fileURLWithPath: "/dev/shm")
-        let parent = FileManager.default.isWritableFile(atPath: shared.path)
+        let parent =
+            FileManager.default.isWritableFile(atPath: shared.path)
             ? shared : FileManager.default.temporaryDirectory
         let directory = parent.appendingPathComponent("godwit-model-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)

@@ -54,7 +54,8 @@ import Testing
         "release stale", "release again", "forward done", "forward stale", "forward again",
         "forward targetBusy", "reclaim several", "reclaim dead", "prune dead letters",
         "promote several", "redrive redriven", "redrive notDead", "redrive taken", "cancel ready",
-        "cancel scheduled", "cancel leased", "cancel dead", "cancel completed", "promote by id true",
+        "cancel scheduled", "cancel leased", "cancel dead", "cancel completed",
+        "promote by id true",
         "promote by id false", "purge something", "renew done", "renew stale", "checkpoint done",
         "checkpoint stale",
     ]

@@ -38,7 +38,9 @@ struct Trial {
         var found: Failure?
         for seed in seeds {
             let steps = Step.draw(count, seed: seed)
-            guard let failure = try await run(steps, seed, "s\(seed)", broker, clock) else { continue }
+            guard let failure = try await run(steps, seed, "s\(seed)", broker, clock) else {
+                continue
+            }
             found = Failure(broker: kind.name, seed: seed, steps: steps, failure: failure)
             break
         }

@@ -121,7 +121,8 @@ extension Broker {
     public func settle(
         _ settlements: [Settlement], thenReserve request: ReserveRequest, from queue: QueueName
     ) async -> SettledAndReserved {
-        var result = SettledAndReserved(settled: .success([]), reserved: .success(.none(at: time.now())))
+        var result = SettledAndReserved(
+            settled: .success([]), reserved: .success(.none(at: time.now())))
         do throws(BrokerError) {
             if !settlements.isEmpty {
                 result.settled = .success(try await settle(settlements, in: queue))

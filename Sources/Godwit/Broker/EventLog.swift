@@ -8,7 +8,8 @@ public protocol EventLog: Sendable {
     ) async throws(BrokerError) -> [EventBatch]
 
     /// Says that all up to `position` is safe in the history: prune may drop it. Never goes back.
-    func markArchived(through position: EventPosition, in queue: QueueName) async throws(BrokerError)
+    func markArchived(through position: EventPosition, in queue: QueueName)
+        async throws(BrokerError)
 }
 
 /// A place in a queue's event log, in the store's own form.

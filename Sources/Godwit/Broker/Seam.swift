@@ -14,7 +14,8 @@ public struct BrokerLimits: Sendable, Hashable {
     public static let reasonBytes = 2048
     public static let uniqueKeyBytes = 1024
 
-    public init(messageBytes: Int = hardMessageBytes, batch: Int = 256, batchBytes: Int = 256 << 10) {
+    public init(messageBytes: Int = hardMessageBytes, batch: Int = 256, batchBytes: Int = 256 << 10)
+    {
         self.messageBytes = min(messageBytes, Self.hardMessageBytes)
         self.batch = batch
         self.batchBytes = batchBytes

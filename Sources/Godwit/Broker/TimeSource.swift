@@ -9,7 +9,8 @@ public protocol TimeSource: Sendable {
 
     /// Runs `action` once, `delay` from now, on a thread that is not of the cooperative pool.
     /// The action must return quickly.
-    func schedule(after delay: Duration, _ action: @escaping @Sendable () -> Void) -> ScheduledAction
+    func schedule(after delay: Duration, _ action: @escaping @Sendable () -> Void)
+        -> ScheduledAction
 }
 
 /// A timer that can be called off.

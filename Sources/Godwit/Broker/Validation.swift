@@ -38,7 +38,8 @@ package struct Validation: Sendable {
                 throw refusal(
                     "enqueue \(message.id) to '\(queue)'",
                     "the unique key has \(key.utf8.count) bytes",
-                    "Use 1 to \(BrokerLimits.uniqueKeyBytes) bytes; a digest of a longer key will do.")
+                    "Use 1 to \(BrokerLimits.uniqueKeyBytes) bytes; a digest of a longer key will do."
+                )
             }
         }
     }
@@ -76,7 +77,8 @@ package struct Validation: Sendable {
     ) throws(BrokerError) {
         let numbers: [(String, Int64)] = [
             ("keep", settings.keepMilliseconds), ("keepRecords", Int64(settings.keepRecords)),
-            ("keepDead", settings.keepDeadMilliseconds), ("keepDead count", Int64(settings.keepDead)),
+            ("keepDead", settings.keepDeadMilliseconds),
+            ("keepDead count", Int64(settings.keepDead)),
             ("maxMessages", Int64(settings.maxMessages)),
             ("maxLeased", Int64(settings.maxLeased ?? 0)),
         ]

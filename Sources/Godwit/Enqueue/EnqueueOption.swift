@@ -38,7 +38,9 @@ public struct EnqueueOption: Sendable {
 
     /// Overrides how many reported failures end in the dead letters; nil is without end.
     public static func maxAttempts(_ count: Int?) -> EnqueueOption {
-        EnqueueOption { $0.maxAttempts = RetryPolicy.exponential(maxAttempts: count).storedMaxAttempts }
+        EnqueueOption {
+            $0.maxAttempts = RetryPolicy.exponential(maxAttempts: count).storedMaxAttempts
+        }
     }
 }
 

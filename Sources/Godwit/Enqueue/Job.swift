@@ -19,7 +19,9 @@ extension Job {
     public static var defaults: JobDefaults { JobDefaults() }
 
     /// The wire name, checked; a type whose name is none (a generic one) must set `name`.
-    package static func kind() throws(InvalidName) -> Kind { try KindTable.shared.kind(of: Self.self) }
+    package static func kind() throws(InvalidName) -> Kind {
+        try KindTable.shared.kind(of: Self.self)
+    }
 }
 
 /// What holds for every job of one type.

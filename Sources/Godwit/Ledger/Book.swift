@@ -149,7 +149,8 @@ struct Book: Sendable {
     func line(of slot: Int32) -> Int {
         let number = Int(slot)
         let entry = slots[number].entry
-        return Int(slots[number].kind) * 16 + Int(entry.priority.band) * 2 + (entry.isSuspect ? 1 : 0)
+        return Int(slots[number].kind) * 16 + Int(entry.priority.band) * 2
+            + (entry.isSuspect ? 1 : 0)
     }
 
     mutating func joinTail(_ slot: Int32) {

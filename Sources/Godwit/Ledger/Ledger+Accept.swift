@@ -69,7 +69,8 @@ extension Book {
             }
             bytes -= entry.sizeBound
             if entry.maxAttempts == 1, place >= max(1, request.freeSlots ?? request.count) {
-                throw Objection(.i6, "\(entry.id) has one attempt and was handed out without a slot")
+                throw Objection(
+                    .i6, "\(entry.id) has one attempt and was handed out without a slot")
             }
             try takeHead(slot)
             lease(
@@ -85,7 +86,8 @@ extension Book {
     ) throws(Objection) {
         if reservation.now != now {
             throw Objection(
-                .i4, "the broker's clock says \(reservation.now.milliseconds), not \(now.milliseconds)")
+                .i4,
+                "the broker's clock says \(reservation.now.milliseconds), not \(now.milliseconds)")
         }
         if reservation.messages.isEmpty {
             if let due = reservation.nextDue, due != nextDue {

@@ -82,7 +82,8 @@ extension Book {
     /// Takes in a message that another queue forwards: same id, next epoch; attempt, lost, checkpoint
     /// and unique key stay behind. A copy that is as new is the repetition of this very forward; an
     /// older one that was forwarded away gives way; an older one that is live makes it wait.
-    mutating func arrive(_ entry: Entry, _ kind: Kind, _ body: [UInt8], _ now: Timestamp) -> Arrival {
+    mutating func arrive(_ entry: Entry, _ kind: Kind, _ body: [UInt8], _ now: Timestamp) -> Arrival
+    {
         var next = entry
         next.epoch = (entry.epoch + 1) & 0xFF_FFFF
         next.hasUniqueKey = false

@@ -91,7 +91,8 @@ extension Book {
             guard let heap else { continue }
             let position = Int(positions[Int(slot)])
             if position < 0 || position >= heap.count || heap.nodes[position].slot != slot {
-                complaints.append("\(id) is \(kept.state.rawValue), but its index has no row of it.")
+                complaints.append(
+                    "\(id) is \(kept.state.rawValue), but its index has no row of it.")
             }
         }
         for (_, owner) in uniqueOwners.prefix(limit) {

@@ -97,7 +97,8 @@ extension Book {
             end(slot, as: .cancelled, .cancel, now)
             tally.cancelled += 1
             let token = LeaseToken(
-                entry: run.entry, executedAt: run.hasRun ? run.executedAt : Timestamp(milliseconds: 0),
+                entry: run.entry,
+                executedAt: run.hasRun ? run.executedAt : Timestamp(milliseconds: 0),
                 nonce: run.hasRun ? run.nonce : 0)
             events.append(Event(move: .cancel, at: now, token: token))
             return true

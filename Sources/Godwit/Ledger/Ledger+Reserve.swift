@@ -22,7 +22,9 @@ extension Ledger {
         return books[number].suspectCount > 0
     }
 
-    package func nextDue(in queue: QueueName) -> Timestamp? { numbers[queue].flatMap { books[$0].nextDue } }
+    package func nextDue(in queue: QueueName) -> Timestamp? {
+        numbers[queue].flatMap { books[$0].nextDue }
+    }
 }
 
 extension Book {
@@ -65,7 +67,8 @@ extension Book {
 
     /// The kinds asked for that the queue has ever held, each call beginning with the next one.
     func rotated(_ asked: [Kind]?) -> [Int] {
-        let known = asked.map { $0.compactMap { kindNumbers[$0.hash].map(Int.init) } }
+        let known =
+            asked.map { $0.compactMap { kindNumbers[$0.hash].map(Int.init) } }
             ?? Array(kinds.indices)
         guard known.count > 1 else { return known }
         let start = turn % known.count

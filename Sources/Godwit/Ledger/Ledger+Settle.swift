@@ -168,7 +168,9 @@ extension Book {
             guard let slot = index[oldest.id] else { continue }
             let kept = slots[Int(slot)]
             // A forwarded message may be back: then its record is about its new life.
-            if oldest.isForward, kept.state != .forwarded || kept.finishedAt != oldest.at { continue }
+            if oldest.isForward, kept.state != .forwarded || kept.finishedAt != oldest.at {
+                continue
+            }
             raiseHorizon(oldest.id)
             reasons[slot] = nil
             if kept.isGhost {

@@ -106,7 +106,8 @@ package struct EnvelopeView {
 
     package func headers() throws(EnvelopeError) -> [String: String] {
         do {
-            var reader = MessagePackReader(UnsafeRawBufferPointer(rebasing: bytes[headersOffset...]))
+            var reader = MessagePackReader(
+                UnsafeRawBufferPointer(rebasing: bytes[headersOffset...]))
             if try reader.readNilIfPresent() { return [:] }
             var headers: [String: String] = [:]
             for _ in 0..<(try reader.readMapHeader()) {

@@ -51,7 +51,8 @@ public struct LeaseToken: Sendable, Hashable {
     public var entry: Entry {
         withUnsafeBytes { bytes in
             guard let entry = Entry(bytes: bytes) else {
-                preconditionFailure("a token holds \(LeaseToken.size) bytes, an entry \(Entry.size)")
+                preconditionFailure(
+                    "a token holds \(LeaseToken.size) bytes, an entry \(Entry.size)")
             }
             return entry
         }

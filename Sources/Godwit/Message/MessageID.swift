@@ -133,7 +133,8 @@ final class MessageIDSequence: Sendable {
         let base = UInt64(clamping: timestamp.milliseconds) << 12
         return state.withLock { state in
             let fresh = base | UInt64.random(in: 0..<256, using: &state.random)
-            state.last = fresh > state.last || base + (1 << 34) < state.last ? fresh : state.last + 1
+            state.last =
+                fresh > state.last || base + (1 << 34) < state.last ? fresh : state.last + 1
             let time = state.last >> 12
             let high = time << 16 | 0x7000 | state.last & 0xFFF
             return MessageID(high: high, low: state.random.next() >> 2 | 0x8000_0000_0000_0000)

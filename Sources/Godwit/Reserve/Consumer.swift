@@ -92,7 +92,8 @@ public final class Consumer: Sendable {
                 state.withLock { $0.refilled(kind, reservation) }
                 failures = 0
                 if reservation.messages.isEmpty {
-                    let due = reservation.nextDue.map { ($0 - reservation.now).milliseconds } ?? .max
+                    let due =
+                        reservation.nextDue.map { ($0 - reservation.now).milliseconds } ?? .max
                     let limit = Int64(5000 * Double.random(in: 0.8...1.2))
                     await wait(kind, upTo: .milliseconds(max(1, min(limit, due))))
                 }
@@ -102,7 +103,8 @@ public final class Consumer: Sendable {
                     if broker.isShutDown { return nil }
                     throw error
                 }
-                Logger.current.warning("could not reserve from '\(queue.name)', trying again: \(error)")
+                Logger.current.warning(
+                    "could not reserve from '\(queue.name)', trying again: \(error)")
                 failures += 1
                 await broker.time.sleep(for: .milliseconds(min(5000, 50 << min(failures, 7))))
             }
@@ -183,7 +185,9 @@ public final class Consumer: Sendable {
             case .success(let outcomes) where outcomes == [.targetBusy]: break
             case .success: throw LeaseLost(id: leased.token.id)
             case .failure(let error):
-                guard error.isPassing, broker.time.now() < began + options.lease else { throw error }
+                guard error.isPassing, broker.time.now() < began + options.lease else {
+                    throw error
+                }
             }
             failures += 1
             await broker.time.sleep(for: .milliseconds(min(1000, 25 << min(failures, 6))))

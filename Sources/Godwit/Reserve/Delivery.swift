@@ -51,11 +51,15 @@ public struct Delivery<Payload: Sendable>: ~Copyable, Sendable {
         let entry = leased.token.entry
         let isLast = entry.maxAttempts != 255 && Int(entry.attempt) + 1 >= Int(entry.maxAttempts)
         try await settle(
-            isLast ? .reject(reason.isEmpty ? "no attempts left" : reason) : .retry(after: delay, reason: reason))
+            isLast
+                ? .reject(reason.isEmpty ? "no attempts left" : reason)
+                : .retry(after: delay, reason: reason))
     }
 
     /// It will never work: leased → dead, with its bytes and the reason.
-    public consuming func reject(_ reason: String) async throws { try await settle(.reject(reason)) }
+    public consuming func reject(_ reason: String) async throws {
+        try await settle(.reject(reason))
+    }
 
     /// Not now, not me: leased → ready at the head of its list; no attempt used.
     public consuming func release() async throws { try await settle(.release) }

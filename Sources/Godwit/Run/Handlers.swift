@@ -32,7 +32,9 @@ public struct Handlers: Sendable {
         add(
             kind, retry ?? J.defaults.retry, timeout ?? J.defaults.timeout
         ) { leased, context in
-            try await body(try Payload.decode(J.self, from: leased.body, of: kind, by: context.queue.codec), context)
+            try await body(
+                try Payload.decode(J.self, from: leased.body, of: kind, by: context.queue.codec),
+                context)
         }
     }
 
@@ -93,13 +95,15 @@ enum Payload {
         do {
             return try Envelope.reading(body) { view throws(EnvelopeError) in
                 guard isEqual(view.kind, kind.name) else {
-                    throw EnvelopeError(reason: "its kind is not '\(kind)', though their hashes are equal")
+                    throw EnvelopeError(
+                        reason: "its kind is not '\(kind)', though their hashes are equal")
                 }
                 do {
                     switch view.contentType {
                     case codec.contentType: return try codec.decode(J.self, from: view.payload)
                     case .json: return try JSONCodec().decode(J.self, from: view.payload)
-                    case .messagePack: return try MessagePackCodec().decode(J.self, from: view.payload)
+                    case .messagePack:
+                        return try MessagePackCodec().decode(J.self, from: view.payload)
                     case .bytes: throw EnvelopeError(reason: "its payload is plain bytes")
                     case .other(let text): throw EnvelopeError(reason: "no codec for '\(text)'")
                     }

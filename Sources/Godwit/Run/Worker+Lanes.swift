@@ -56,7 +56,8 @@ extension Worker {
         }
         if settlements.isEmpty {
             do throws(BrokerError) {
-                return reserve(request, .success(try await broker.reserve(request, from: queue.name)))
+                return reserve(
+                    request, .success(try await broker.reserve(request, from: queue.name)))
             } catch {
                 return reserve(request, .failure(error))
             }
@@ -66,7 +67,8 @@ extension Worker {
         reserve(request, both.reserved)
     }
 
-    private func settle(_ settlements: [Settlement], _ result: Result<[SettleOutcome], BrokerError>) {
+    private func settle(_ settlements: [Settlement], _ result: Result<[SettleOutcome], BrokerError>)
+    {
         let now = queue.broker.time.now()
         switch result {
         case .success(let outcomes):
@@ -95,7 +97,8 @@ extension Worker {
                 """)
         }
         // An older copy is still live at the target (a crash between the two halves of a forward).
-        Logger.current.info("message \(id) waits for an older copy of itself: \(settlement.verdict)")
+        Logger.current.info(
+            "message \(id) waits for an older copy of itself: \(settlement.verdict)")
         _ = queue.broker.time.schedule(after: .seconds(1)) { [weak self] in
             guard let self else { return }
             let now = self.queue.broker.time.now()

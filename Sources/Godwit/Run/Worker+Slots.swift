@@ -17,7 +17,9 @@ extension Worker {
                 let run = isUsable ? cell.worker.take(slot, at: now, timeout: timeout) : nil
                 var wakes = cell.takeSlotWakes()
                 if let lane = cell.takeLaneWake(now) { wakes.signals.append(lane) }
-                let isSooner = run.map { run in cell.timeoutCheckAt.map { run.timeoutAt < $0 } ?? true }
+                let isSooner = run.map { run in
+                    cell.timeoutCheckAt.map { run.timeoutAt < $0 } ?? true
+                }
                 if isSooner == true { cell.timeoutCheckAt = run?.timeoutAt }
                 return (run, wakes, isSooner ?? false)
             }

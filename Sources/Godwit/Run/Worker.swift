@@ -37,7 +37,8 @@ public final class Worker: Service, Sendable {
         self.handlers = handlers
         var random = Xoshiro()
         number = UInt32(truncatingIfNeeded: random.next())
-        let batch = max(1, min(options.batch ?? queue.broker.limits.batch, queue.broker.limits.batch))
+        let batch = max(
+            1, min(options.batch ?? queue.broker.limits.batch, queue.broker.limits.batch))
         let request = ReserveRequest(
             1, bytes: queue.broker.limits.batchBytes, lease: options.lease, kinds: handlers.kinds,
             worker: number)
@@ -133,7 +134,9 @@ public final class Worker: Service, Sendable {
             }
             group.cancelAll()
         }
-        let (tasks, timers) = state.withLock { ($0.slots.values, [$0.graceTimer, $0.timeoutTimer]) }
+        let (tasks, timers) = state.withLock {
+            ($0.slots.values, [$0.graceTimer, $0.timeoutTimer])
+        }
         timers.forEach { $0?.cancel() }
         for task in tasks { await task.value }
     }

@@ -56,7 +56,9 @@ struct WorkerCell: Sendable {
 
     // MARK: Slots
 
-    mutating func park(_ continuation: UnsafeContinuation<Void, Never>) { parked.append(continuation) }
+    mutating func park(_ continuation: UnsafeContinuation<Void, Never>) {
+        parked.append(continuation)
+    }
 
     /// A woken slot has begun.
     mutating func begun() { waking = max(0, waking - 1) }

@@ -97,7 +97,8 @@ struct WorkerState: Sendable {
         let isDue = waited >= Self.settleDelay
         let mustSettle =
             !unsettled.isEmpty
-            && (unsettled.count >= Self.settleBatch || isDue || runningCount == 0 && backlog.isEmpty)
+            && (unsettled.count >= Self.settleBatch || isDue
+                || runningCount == 0 && backlog.isEmpty)
         if let request = nextRequest(now, wantsAny: mustSettle || isIdle, random: &random) {
             requested += request.count
             isExclusive = request.takesSuspects
@@ -206,7 +207,9 @@ struct WorkerState: Sendable {
     }
 
     /// Nothing is known of these: they are sent again, which the store recognises (I12).
-    mutating func settleFailed(_ settlements: [Settlement], at now: Timestamp, random: inout Xoshiro) {
+    mutating func settleFailed(
+        _ settlements: [Settlement], at now: Timestamp, random: inout Xoshiro
+    ) {
         endSettling(settlements)
         unsettled.insert(contentsOf: settlements, at: 0)
         unsettledSince = unsettledSince ?? now
@@ -230,7 +233,8 @@ struct WorkerState: Sendable {
     private mutating func pause(at now: Timestamp, random: inout Xoshiro) {
         failures = min(failures + 1, 10)
         let bound = min(5000, 50 << failures)
-        pausedUntil = now + .milliseconds(Int64.random(in: Int64(bound) / 2...Int64(bound), using: &random))
+        pausedUntil =
+            now + .milliseconds(Int64.random(in: Int64(bound) / 2...Int64(bound), using: &random))
     }
 
     // MARK: Slots
@@ -328,7 +332,9 @@ struct WorkerState: Sendable {
     mutating func endGrace(at now: Timestamp) -> [Int] {
         guard phase != .graceOver else { return [] }
         phase = .graceOver
-        let left = running.filter { !$0.run.isAbandoned }.sorted { $0.run.sequence < $1.run.sequence }
+        let left = running.filter { !$0.run.isAbandoned }.sorted {
+            $0.run.sequence < $1.run.sequence
+        }
         for (slot, run) in left {
             slots[slot]?.isAbandoned = true
             settle(Settlement(run.leased.token, .release), at: now)

@@ -21,15 +21,19 @@ struct BenchQueue: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "queue", abstract: "Measure the store (this is what plain `bench` does).")
 
-    enum Mode: String, ExpressibleByArgument, CaseIterable { case lifecycle, enqueue, drain, single }
+    enum Mode: String, ExpressibleByArgument, CaseIterable {
+        case lifecycle, enqueue, drain, single
+    }
     enum Switch: String, ExpressibleByArgument, CaseIterable { case on, off }
 
     @Option(help: "How many jobs.") var jobs: Int = 100_000
-    @Option(help: "Jobs per enqueue, and the most that a worker reserves at once.") var batch: Int = 100
+    @Option(help: "Jobs per enqueue, and the most that a worker reserves at once.") var batch: Int =
+        100
     @Option(help: "Bytes of a payload, about.") var payload: Int = 100
     @Option(help: "Handlers that run at once.") var concurrency: Int = 16
     @Option(help: "What to measure.") var mode: Mode = .lifecycle
-    @Option(help: "Callers of single enqueue at once (enqueue mode); 0: batches.") var callers: Int = 0
+    @Option(help: "Callers of single enqueue at once (enqueue mode); 0: batches.") var callers:
+        Int = 0
     @Option(help: "Batches on their way at once.") var inFlight: Int = 4
     @Option(help: "Messages leased ahead of a free slot.") var prefetch: Int?
     @Option(help: "The record also at reserve.") var tracking: Switch = .on
@@ -40,12 +44,16 @@ struct BenchQueue: AsyncParsableCommand {
 
     func validate() throws {
         guard jobs >= 1, batch >= 1, concurrency >= 1, callers >= 0, inFlight >= 1 else {
-            throw ValidationError("--jobs, --batch, --concurrency and --in-flight are 1 or more, --callers 0 or more.")
+            throw ValidationError(
+                "--jobs, --batch, --concurrency and --in-flight are 1 or more, --callers 0 or more."
+            )
         }
         guard (0...(BrokerLimits.hardMessageBytes - 100)).contains(payload) else {
             throw ValidationError("--payload is 0 to \(BrokerLimits.hardMessageBytes - 100) bytes.")
         }
-        if let backlog, backlog < batch { throw ValidationError("--backlog is at least one batch.") }
+        if let backlog, backlog < batch {
+            throw ValidationError("--backlog is at least one batch.")
+        }
     }
 
     func run() async throws {
@@ -66,7 +74,9 @@ struct BenchQueue: AsyncParsableCommand {
 
     /// Why: without a store named, the user's own queue is left alone.
     private func ownFile() -> String? {
-        let isNamed = store.broker != nil || ProcessInfo.processInfo.environment["GODWIT_BROKER"]?.isEmpty == false
+        let isNamed =
+            store.broker != nil
+            || ProcessInfo.processInfo.environment["GODWIT_BROKER"]?.isEmpty == false
         guard !isNamed || store.broker == "sqlite:" else { return nil }
         return FileManager.default.temporaryDirectory
             .appendingPathComponent("godwit-bench-\(UUID().uuidString)").path

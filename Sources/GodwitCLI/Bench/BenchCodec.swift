@@ -36,7 +36,8 @@ struct BenchCodec: AsyncParsableCommand {
 
     struct Report: Row {
         static let columns = [
-            "rounds", "MessagePack µs", "JSON µs", "times faster", "MessagePack bytes", "JSON bytes", "bytes in %",
+            "rounds", "MessagePack µs", "JSON µs", "times faster", "MessagePack bytes",
+            "JSON bytes", "bytes in %",
             "with integer keys", "in %",
         ]
         let rounds: Int
@@ -76,10 +77,14 @@ struct BenchCodec: AsyncParsableCommand {
             let count = max(1, rounds / 5)
             best.0 = min(
                 best.0,
-                try time(count) { try decoder.decode(Reading.self, from: encoder.encode(value)) == value })
+                try time(count) {
+                    try decoder.decode(Reading.self, from: encoder.encode(value)) == value
+                })
             best.1 = min(
                 best.1,
-                try time(count) { try jsonDecoder.decode(Reading.self, from: jsonEncoder.encode(value)) == value })
+                try time(count) {
+                    try jsonDecoder.decode(Reading.self, from: jsonEncoder.encode(value)) == value
+                })
         }
         try Output(format: format).one(
             Report(
@@ -88,14 +93,17 @@ struct BenchCodec: AsyncParsableCommand {
                 jsonBytes: json.count,
                 bytesPercent: (100 * Double(packed.count) / Double(json.count)).rounded(to: 1),
                 integerKeyBytes: numbered.count,
-                integerKeyPercent: (100 * Double(numbered.count) / Double(json.count)).rounded(to: 1)))
+                integerKeyPercent: (100 * Double(numbered.count) / Double(json.count)).rounded(
+                    to: 1)))
     }
 
     /// Microseconds per round.
     private func time(_ count: Int, _ body: () throws -> Bool) throws -> Double {
         let start = Stopwatch.now()
         for _ in 0..<count {
-            guard try body() else { throw Failure(.software, "a codec does not give back what it was given") }
+            guard try body() else {
+                throw Failure(.software, "a codec does not give back what it was given")
+            }
         }
         return Stopwatch.seconds(since: start) * 1e6 / Double(count)
     }

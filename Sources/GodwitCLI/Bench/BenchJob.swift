@@ -14,7 +14,9 @@ struct BenchJob: Job {
 
     /// The text that makes the payload about `bytes` long.
     static func filler(for bytes: Int) throws -> String {
-        let bare = try MessagePackCodec().encode(BenchJob(index: 1_000_000, sentAt: .max / 3, text: "")).count
+        let bare = try MessagePackCodec().encode(
+            BenchJob(index: 1_000_000, sentAt: .max / 3, text: "")
+        ).count
         return String(repeating: "x", count: max(0, bytes - bare))
     }
 }
@@ -23,7 +25,8 @@ struct BenchJob: Job {
 enum Stopwatch {
     static func now() -> UInt64 {
         let (seconds, attoseconds) = origin.duration(to: .now).components
-        return UInt64(clamping: seconds) * 1_000_000_000 + UInt64(clamping: attoseconds / 1_000_000_000)
+        return UInt64(clamping: seconds) * 1_000_000_000
+            + UInt64(clamping: attoseconds / 1_000_000_000)
     }
 
     private static let origin = ContinuousClock.now

@@ -39,9 +39,12 @@ struct BenchReport: Row {
 
     var cells: [String] {
         [
-            "\(jobs)", number(enqueuePerS), number(processPerS), number(lifecyclePerS), number(p50Ms),
-            number(p99Ms), number(brokerCPUUsPerJob), number(brokerBytesPerJob), number(rssMB), "\(lost)",
-            "\(duplicates)", number(reserveUsPerCall), backlog.map(String.init) ?? "-", broker, mode,
+            "\(jobs)", number(enqueuePerS), number(processPerS), number(lifecyclePerS),
+            number(p50Ms),
+            number(p99Ms), number(brokerCPUUsPerJob), number(brokerBytesPerJob), number(rssMB),
+            "\(lost)",
+            "\(duplicates)", number(reserveUsPerCall), backlog.map(String.init) ?? "-", broker,
+            mode,
             "\(batch)", "\(payload)", "\(concurrency)", "\(callers)", tracking ? "on" : "off",
             events ? "on" : "off", machine,
         ]
@@ -95,7 +98,8 @@ enum Machine {
         let cpu = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8))?
             .split(separator: "\n").first { $0.hasPrefix("model name") }?
             .split(separator: ":").last.map { $0.trimmingCharacters(in: .whitespaces) }
-        return "\(info.activeProcessorCount) × \(cpu ?? "processor"), \(info.operatingSystemVersionString)"
+        return
+            "\(info.activeProcessorCount) × \(cpu ?? "processor"), \(info.operatingSystemVersionString)"
     }
 
     /// The most memory that this process had, in MB.

@@ -9,7 +9,9 @@ extension BenchRun {
         let record = BenchRecord(expecting: accepted)
         let start = Stopwatch.now()
         let consumer = Consumer(queue)
-        while record.handledCount < accepted, let delivery = try await consumer.reserve(BenchJob.self) {
+        while record.handledCount < accepted,
+            let delivery = try await consumer.reserve(BenchJob.self)
+        {
             record.handled(delivery.message)
             try await delivery.ack()
         }

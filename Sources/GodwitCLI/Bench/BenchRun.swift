@@ -20,9 +20,11 @@ struct BenchRun: Sendable {
     func measure() async throws -> BenchReport {
         try await prepare()
         var report = BenchReport(
-            broker: store.name, mode: options.mode.rawValue, jobs: options.jobs, batch: options.batch,
+            broker: store.name, mode: options.mode.rawValue, jobs: options.jobs,
+            batch: options.batch,
             payload: options.payload, concurrency: options.concurrency, callers: options.callers,
-            tracking: options.tracking == .on, events: options.events == .on, backlog: options.backlog)
+            tracking: options.tracking == .on, events: options.events == .on,
+            backlog: options.backlog)
         if let backlog = options.backlog {
             try await measureReserve(backlog, &report)
         } else {

@@ -71,7 +71,8 @@ extension MemoryBroker {
             if alarm.due <= due { return }
             alarm.timer.cancel()
         }
-        let timer = time.schedule(after: due - now) { [weak self] in self?.promoteForWaiters(queue) }
+        let timer = time.schedule(after: due - now) { [weak self] in self?.promoteForWaiters(queue)
+        }
         state.alarms[queue] = Alarm(due: due, timer: timer)
     }
 
