@@ -28,7 +28,7 @@ demo: setup ## Digest real files with a worker killed half way; DIR=/path LIMIT=
 
 # Why in several runs: the model and the crash tests fill both cores, and the command's tests wait for
 # processes; what ran beside them would wait for a thread.
-APART = CrashTests ModelTests CommandTests RedisClientTests
+APART = CrashTests ModelTests CommandTests RedisClientTests GodwitRedisTests
 
 test: setup verify ## Build once in release and run every test; ARGS="--filter X" for some
 ifdef ARGS
