@@ -48,12 +48,8 @@ public struct Delivery<Payload: Sendable>: ~Copyable, Sendable {
     /// The run failed: leased → scheduled, due `delay` from now; counts as an attempt, and the last
     /// attempt ends in the dead letters.
     public consuming func retry(after delay: Duration, reason: String = "") async throws {
-        let entry = leased.token.entry
-        let isLast = entry.maxAttempts != 255 && Int(entry.attempt) + 1 >= Int(entry.maxAttempts)
-        try await settle(
-            isLast
-                ? .reject(reason.isEmpty ? "no attempts left" : reason)
-                : .retry(after: delay, reason: reason))
+        let verdict = Verdict.retry(after: delay, reason: reason)
+        try await settle(verdict.bounded(by: leased.token.entry))
     }
 
     /// It will never work: leased → dead, with its bytes and the reason.

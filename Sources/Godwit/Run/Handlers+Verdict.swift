@@ -17,12 +17,7 @@ extension Handlers {
             try await handler.run(leased, context)
             return .ack
         } catch let verdict as Verdict {
-            let isLast =
-                entry.maxAttempts != 255 && Int(entry.attempt) + 1 >= Int(entry.maxAttempts)
-            if isLast, case .retry(_, let reason) = verdict {
-                return .reject(reason.isEmpty ? "no attempts left" : reason)
-            }
-            return verdict
+            return verdict.bounded(by: entry)
         } catch {
             let reason =
                 isTimedOut()

@@ -14,8 +14,6 @@ public struct WorkerOptions: Sendable {
     public var batch: Int?
     /// Messages leased ahead of a free slot; nil: as many as 50 ms of work, never more than slots.
     public var prefetch: Int?
-    /// Lost leases from which on a suspect that ran alone is dead; fixed by the design.
-    static let crashBudget = 3
 
     public init() {}
 }

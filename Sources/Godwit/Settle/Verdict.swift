@@ -14,6 +14,15 @@ public enum Verdict: Error, Sendable, Hashable {
     case forward(to: QueueName)
 }
 
+extension Verdict {
+    /// The verdict as it counts: a retry after the message's last attempt is a reject.
+    func bounded(by entry: Entry) -> Verdict {
+        let isLast = entry.maxAttempts != 255 && Int(entry.attempt) + 1 >= Int(entry.maxAttempts)
+        guard isLast, case .retry(_, let reason) = self else { return self }
+        return .reject(reason.isEmpty ? "no attempts left" : reason)
+    }
+}
+
 extension Verdict: CustomStringConvertible {
     public var description: String {
         switch self {
