@@ -88,7 +88,7 @@ package struct Validation: Sendable {
         }
     }
 
-    private func refusal(_ what: String, _ cause: String, _ advice: String) -> BrokerError {
+    func refusal(_ what: String, _ cause: String, _ advice: String) -> BrokerError {
         .invalid(
             BrokerError.Problem(what: what, location: location, cause: cause, advice: advice))
     }

@@ -38,16 +38,19 @@ extension MemoryBroker {
     }
 
     public func shutdown() async {
-        let (waiters, alarms) = state.withLock { state in
+        let (signals, alarms) = state.withLock { state in
             state.isShutDown = true
             defer {
                 state.waiters = [:]
+                state.streamWaiters = [:]
                 state.alarms = [:]
             }
-            return (state.waiters.values.flatMap(\.values), Array(state.alarms.values))
+            let waiters = state.waiters.values.flatMap(\.values).map(\.signal)
+            let streamWaiters = state.streamWaiters.values.flatMap(\.values)
+            return (waiters + streamWaiters, Array(state.alarms.values))
         }
         for alarm in alarms { alarm.timer.cancel() }
-        for waiter in waiters { waiter.signal.fire() }
+        for signal in signals { signal.fire() }
     }
 
     /// Wakes everybody for whom something is ready. A suspect wakes all once: a worker with messages

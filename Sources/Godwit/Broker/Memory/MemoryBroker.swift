@@ -9,7 +9,9 @@ public final class MemoryBroker: Broker {
     struct State {
         var ledger = Ledger()
         var random = Xoshiro()
+        var streams: [QueueName: StreamBook] = [:]
         var waiters: [QueueName: [UInt64: Waiter]] = [:]
+        var streamWaiters: [QueueName: [UInt64: Signal]] = [:]
         var alarms: [QueueName: Alarm] = [:]
         /// A suspect came back and no waiter has been told: it is told at its next wait.
         var untoldSuspects: Set<QueueName> = []
