@@ -51,7 +51,7 @@ extension Queue {
         return try await accept(messages)
     }
 
-    private func message<J: Job>(
+    func message<J: Job>(
         for job: J, _ options: EnqueueOptions
     ) throws(EnqueueError) -> NewMessage {
         let kind: Kind

@@ -128,9 +128,11 @@ public struct LaneRequest: Sendable, Hashable {
 /// A lane in the hands of one worker: its first waiting points, in the order they were appended.
 public struct LeasedLane: Sendable, Hashable {
     public var token: LaneToken
-    /// How many points of the key have been handled or given up so far. A worker that remembers the
-    /// window and state of this very position need not load them again.
+    /// How many points of the key have been handled or given up so far.
     public var position: UInt64
+    /// Another one after the key was replayed, or dropped and made anew. A worker that remembers the
+    /// window and state of this very birth and position need not load them again.
+    public var birth: UInt32
     /// The newest id among the handled ones.
     public var newest: PointID
     /// Reported failures of the first point (I6).
@@ -140,11 +142,12 @@ public struct LeasedLane: Sendable, Hashable {
     public var points: [StoredPoint]
 
     public init(
-        token: LaneToken, position: UInt64, newest: PointID, attempt: Int = 0, lost: Int = 0,
-        points: [StoredPoint]
+        token: LaneToken, position: UInt64, birth: UInt32, newest: PointID, attempt: Int = 0,
+        lost: Int = 0, points: [StoredPoint]
     ) {
         self.token = token
         self.position = position
+        self.birth = birth
         self.newest = newest
         self.attempt = attempt
         self.lost = lost

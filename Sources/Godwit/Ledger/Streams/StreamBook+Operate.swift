@@ -35,6 +35,8 @@ extension StreamBook {
         lane.window = []
         lane.state = []
         lane.position -= UInt64(again.count)
+        births &+= 1
+        lane.birth = births
         for point in again.reversed() { lane.pending.prepend(point) }
         lane.attempt = 0
         lane.lost = 0

@@ -11,6 +11,7 @@ package struct StreamBook: Sendable {
         var key: String
         var phase = LanePhase.idle
         var position: UInt64 = 0
+        var birth: UInt32 = 0
         /// The newest id among the handled ones.
         var newest = PointID.none
         var attempt = 0
@@ -43,6 +44,7 @@ package struct StreamBook: Sendable {
     var parked: Set<Int> = []
     var blocked: Set<Int> = []
     var leases: UInt64 = 0
+    var births: UInt32 = 0
     var tally = StreamCounts()
     var dropped = Deque<DroppedKey>()
 
@@ -77,6 +79,8 @@ package struct StreamBook: Sendable {
         if known == nil {
             nextNumber += 1
             numbers[point.key] = number
+            births &+= 1
+            lane.birth = births
         }
         if lane.phase == .idle {
             lane.phase = .ready
@@ -142,7 +146,7 @@ package struct StreamBook: Sendable {
         answer.lanes.append(
             LeasedLane(
                 token: LaneToken(key: lane.key, nonce: nonce), position: lane.position,
-                newest: lane.newest, attempt: lane.attempt, lost: lane.lost, points: points))
+                birth: lane.birth, newest: lane.newest, attempt: lane.attempt, lost: lane.lost, points: points))
         return true
     }
 
