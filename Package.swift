@@ -131,7 +131,9 @@ let package = Package(
         .testTarget(
             name: "CommandTests",
             // Why the programs: they are run, and so must be built with the tests.
-            dependencies: ["GodwitCLI", "hello", "file-digest", "TestRedis"],
+            dependencies: [
+                "Godwit", "GodwitCLI", "GodwitSQLite", "TestRedis", "file-digest", "hello",
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "BrokerContractTests",
