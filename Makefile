@@ -47,9 +47,9 @@ bench: setup ## Measure SQLite and, with REDIS=redis://…, Redis
 	$(BUILD) --product godwit
 	./scripts/bench.sh "$(REDIS)"
 
-fuzz: setup ## Fuzz the decoders for FUZZ_SECONDS=60 each
+fuzz: setup ## Fuzz the decoders, each for FUZZ_SECONDS=60 and 10 million executions at least
 	./Fuzz/run.sh messagepack $(FUZZ_SECONDS)
-	./Fuzz/run-resp.sh $(FUZZ_SECONDS)
+	./Fuzz/run.sh resp $(FUZZ_SECONDS)
 
 chaos: setup ## Kill and pause worker processes at random moments
 	$(SWIFT) test -c release --traits $(TRAITS) --filter CrashTests
