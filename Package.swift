@@ -171,6 +171,15 @@ let package = Package(
             ],
             swiftSettings: settings),
         .testTarget(
+            name: "GuideTests",
+            dependencies: [
+                "Godwit", "GodwitRedis", "GodwitSQLite", "GodwitTesting",
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings),
+        .testTarget(
             name: "ModelTests",
             dependencies: ["Godwit", "GodwitRedis", "GodwitSQLite", "GodwitTesting", "TestRedis"],
             swiftSettings: settings),
