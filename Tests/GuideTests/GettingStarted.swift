@@ -33,7 +33,8 @@ private actor Mailer {
         try await mail.enqueue(SendWelcome(userID: 42))
         try await mail.enqueue(SendWelcome(userID: 43), .delayed(by: .seconds(3600)))
         try await mail.enqueue(SendWelcome(userID: 44), .unique(by: "welcome-44"))
-        try await mail.enqueue(contentsOf: (45..<145).map(SendWelcome.init))  // one trip to the store
+        // Many in one trip to the store.
+        try await mail.enqueue(contentsOf: (45..<145).map(SendWelcome.init))
         #expect(try await mail.broker.inspector.counts(of: "mail").ready == 102)
 
         let late = try await mail.broker.inspector.messages(
