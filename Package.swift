@@ -131,7 +131,9 @@ let package = Package(
         .testTarget(
             name: "CommandTests",
             // Why the programs: they are run, and so must be built with the tests.
-            dependencies: ["GodwitCLI", "hello", "file-digest", "TestRedis"],
+            dependencies: [
+                "Godwit", "GodwitCLI", "GodwitSQLite", "TestRedis", "file-digest", "hello",
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "BrokerContractTests",
@@ -166,6 +168,15 @@ let package = Package(
             dependencies: [
                 "Godwit", "GodwitSQLite", "GodwitTesting",
                 .product(name: "GRDB", package: "GRDB.swift", condition: sqlite),
+            ],
+            swiftSettings: settings),
+        .testTarget(
+            name: "GuideTests",
+            dependencies: [
+                "Godwit", "GodwitRedis", "GodwitSQLite", "GodwitTesting",
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+                .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),
         .testTarget(

@@ -3,7 +3,7 @@
 /// libFuzzer's door: any bytes, read whole and read in pieces, must give the same values or the
 /// same error, never trap, and never take more than linear work.
 ///
-/// The first byte says where to cut; the rest is the stream. See run-resp.sh.
+/// The first byte says where to cut; the rest is the stream. See run.sh.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzzRESP(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
     guard let data, size > 1 else { return 0 }

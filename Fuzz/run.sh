@@ -1,49 +1,72 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Fuzzes one parser: Fuzz/run.sh TARGET SECONDS
-#   TARGET   a name of the table below; its harness is Fuzz/<Target>Fuzz.swift
-#   SECONDS  how long to run (default 60)
-# Ends with one line: target, executions, crashes. Exits 1 on a crash, 64 on wrong use, 70 when the
-# harness does not build. Everything it makes is under .build-fuzz; the log is .build-fuzz/TARGET.log.
+# Fuzzes one parser: Fuzz/run.sh TARGET [SECONDS [EXECUTIONS]]
+#   TARGET      a row of the table below; its harness is Fuzz/<Name>Fuzz.swift
+#   SECONDS     how long a round takes (default 60); one worker for each core
+#   EXECUTIONS  goes on for up to 9 more rounds until there were so many (default 10000000)
+# Ends with one line: target, executions, crashes. Exits 1 on a crash or with too few executions, 64
+# on wrong use, 70 when the harness does not build. Everything it makes is under .build-fuzz, with
+# the workers' logs in .build-fuzz/TARGET/logs; what is found is kept there and not committed.
 set -eu
 cd "$(dirname "$0")/.."
 
 target=${1:-}
 seconds=${2:-60}
+least=${3:-10000000}
+# Why a limit of bytes: the features of a format need few, and short inputs run often.
 case $target in
-messagepack) harness=Fuzz/MessagePackFuzz.swift sources=$(ls Sources/MessagePack/*.swift) ;;
+messagepack) harness=Fuzz/MessagePackFuzz.swift sources=$(ls Sources/MessagePack/*.swift) bytes=512 ;;
+resp) harness=Fuzz/RESPFuzz.swift sources=$(ls Sources/RedisClient/RESP*.swift) bytes=160 ;;
 *)
-    echo "usage: Fuzz/run.sh messagepack [SECONDS]" >&2
+    echo "usage: Fuzz/run.sh messagepack|resp [SECONDS [EXECUTIONS]]" >&2
     exit 64
     ;;
 esac
 
 out=.build-fuzz/$target
-log=.build-fuzz/$target.log
-mkdir -p "$out/corpus" "$out/crashes"
-rm -f "$out"/crashes/*
+mkdir -p "$out/corpus" "$out/crashes" "$out/logs"
+rm -f "$out"/crashes/* "$out"/logs/*
 
 # Why -O without debug assertions off: overflow and bounds checks of Swift stay in, and those are
 # what hostile bytes would trip over.
 # shellcheck disable=SC2086  # the sources are a list
-if ! swiftc -O -wmo -swift-version 6 -parse-as-library -sanitize=fuzzer \
+if ! swiftc -O -wmo -swift-version 6 -parse-as-library -sanitize=fuzzer -package-name godwit \
     -enable-upcoming-feature ExistentialAny -enable-upcoming-feature MemberImportVisibility \
     -enable-upcoming-feature InternalImportsByDefault \
-    -module-name "fuzz_$target" -o "$out/fuzz" $sources "$harness" >"$log" 2>&1; then
-    cat "$log" >&2
+    -module-name "fuzz_$target" -o "$out/fuzz" $sources "$harness" >"$out/logs/build" 2>&1; then
+    cat "$out/logs/build" >&2
     exit 70
 fi
 
-status=0
-SWIFT_BACKTRACE=enable=no "$out/fuzz" -max_total_time="$seconds" -max_len=512 -timeout=10 \
-    -rss_limit_mb=1024 -print_final_stats=1 -artifact_prefix="$out/crashes/" \
-    "$out/corpus" "Fuzz/corpus/$target" >"$log" 2>&1 || status=$?
+cores=$(getconf _NPROCESSORS_ONLN)
+began=$(date +%s)
+executions=0
+round=0
+failed=0
+while [ "$round" -eq 0 ] || { [ "$executions" -lt "$least" ] && [ "$round" -lt 10 ]; }; do
+    round=$((round + 1))
+    workers=""
+    for core in $(seq "$cores"); do
+        SWIFT_BACKTRACE=enable=no "$out/fuzz" -max_total_time="$seconds" -max_len="$bytes" \
+            -timeout=10 -rss_limit_mb=1024 -print_final_stats=1 -artifact_prefix="$out/crashes/" \
+            "$out/corpus" "Fuzz/corpus/$target" >"$out/logs/$round-$core" 2>&1 &
+        workers="$workers $!"
+    done
+    for worker in $workers; do wait "$worker" || failed=1; done
+    executions=$(sed -n 's/^stat::number_of_executed_units: *//p' "$out"/logs/*-* |
+        awk '{ sum += $1 } END { printf "%d", sum }')
+    [ "$failed" -eq 0 ] || break
+done
 
-executions=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log" | tail -1)
 crashes=$(find "$out/crashes" -type f | wc -l)
-if [ "$status" -ne 0 ] || [ "$crashes" -ne 0 ]; then
-    tail -30 "$log" >&2
-    echo "$target: ${executions:-unknown number of} executions, $crashes crashes (inputs in $out/crashes)"
+line="$target: $executions executions in $(($(date +%s) - began)) s on $cores core(s), $crashes crashes"
+if [ "$failed" -ne 0 ] || [ "$crashes" -ne 0 ]; then
+    tail -n 30 "$out/logs/$round-"* >&2
+    echo "$line (inputs in $out/crashes)"
     exit 1
 fi
-echo "$target: $executions executions in $seconds s, 0 crashes"
+echo "$line"
+if [ "$executions" -lt "$least" ]; then
+    echo "$target: fewer than $least; give it more seconds" >&2
+    exit 1
+fi

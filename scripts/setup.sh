@@ -28,7 +28,12 @@ has openssl || need openssl
 if [ "$(id -u)" != 0 ]; then
     echo "setup: these packages are missing:$missing" >&2
     echo "run this, then the same make again:" >&2
-    echo "    sudo apt-get update && sudo apt-get install -y --no-install-recommends$missing" >&2
+    install="apt-get update && apt-get install -y --no-install-recommends$missing"
+    if has sudo; then
+        echo "    sudo sh -c '$install'" >&2
+    else
+        echo "    su -c '$install'" >&2
+    fi
     exit 1
 fi
 

@@ -2,6 +2,14 @@
 import CGodwitSQLite
 import Godwit
 
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#else
+import Darwin
+#endif
+
 /// Why an operation on the file did not go through.
 enum StoreFault: Error {
     /// The call was wrong; nothing was written for it.
@@ -13,7 +21,30 @@ enum StoreFault: Error {
     /// The fault that `database` reports for its latest call.
     init(_ code: Int32, in database: OpaquePointer?) {
         let message = database.flatMap { sqlite3_errmsg($0) } ?? sqlite3_errstr(code)
-        self = .sqlite(code: code, message: message.map { String(cString: $0) } ?? "code \(code)")
+        var text = message.map { String(cString: $0) } ?? "code \(code)"
+        let system = database.map { sqlite3_system_errno($0) } ?? 0
+        guard code & 0xFF == SQLITE_IOERR, Self.noRoom.contains(system) else {
+            self = .sqlite(code: code, message: text)
+            return
+        }
+        text += ": \(String(cString: strerror(system)))"
+        // Why only a write: what was not written whole is not there after a crash. When the sync or
+        // the index after it fails, the commit may be.
+        self = .sqlite(code: code == writeFailed ? SQLITE_FULL : code, message: text)
+    }
+
+    /// What the system says when a disk, a quota or the process's limit of a file is used up. SQLite
+    /// makes SQLITE_FULL of the first alone, and only where it writes to a file.
+    private static let noRoom: Set<Int32> = [ENOSPC, EDQUOT, EFBIG]
+
+    /// True when the file system of `path` has no room for another block of the -shm.
+    ///
+    /// Why asked here: an error of opening comes without the system's word.
+    static func isFull(_ path: String) -> Bool {
+        var info = statvfs()
+        guard statvfs(path, &info) == 0 else { return false }
+        return UInt64(info.f_bavail) * UInt64(info.f_frsize) < 64 << 10
+            || (info.f_files > 0 && info.f_favail == 0)
     }
 
     /// The fault as the caller of the seam hears it. `committing` is true when the commit itself
@@ -63,9 +94,13 @@ enum StoreFault: Error {
             return .misconfigured(
                 problem("Check that the directory exists and that this process may write in it."))
         case SQLITE_IOERR:
-            return committing
-                ? .unknown(
-                    problem("Check the disk. Send again with the same ids, as resends."))
+            let isFull = isFull(path)
+            if committing && !(isFull && code == writeFailed) {
+                let first = isFull ? "Free space on its disk" : "Check the disk"
+                return .unknown(problem("\(first). Send again with the same ids, as resends."))
+            }
+            return isFull
+                ? .storageFull(problem("Free space on its disk; what was accepted stays."))
                 : .unavailable(problem("Check the disk, then try again; nothing was accepted."))
         case SQLITE_BUSY, SQLITE_LOCKED:
             return .unavailable(
@@ -89,3 +124,6 @@ extension BrokerError {
         .invalid(.init(what: what, location: "the SQLite broker", cause: cause, advice: advice))
     }
 }
+
+/// SQLITE_IOERR_WRITE, a macro that Swift does not see.
+private let writeFailed = SQLITE_IOERR | 3 << 8

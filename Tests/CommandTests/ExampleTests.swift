@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
-import Synchronization
+import TestRedis
 import Testing
 
 #if canImport(Glibc)
@@ -27,16 +27,13 @@ import Darwin
         try await withPlace { place in
             // Why a terminal: there, as for a reader of the README, each line appears when printed.
             let terminal = try Terminal()
-            let hello = Tool(name: "hello").process([], in: place.folder)
-            hello.standardOutput = terminal.program
-            try hello.run()
+            let hello = try Tool(name: "hello").start(
+                [], in: place.folder, output: terminal.program)
             let text = await terminal.read(until: "Hello, godwit!")
             #expect(text.contains("Hello, godwit!"))
             hello.terminate()
-            await Tool.end(of: hello)
             // It has no signal handling of its own.
-            #expect(hello.terminationReason == .uncaughtSignal)
-            #expect(hello.terminationStatus == SIGTERM)
+            #expect(await hello.end() == .signal(SIGTERM))
             // The lease was settled or runs out; nothing is left over but that.
             #expect(FileManager.default.fileExists(atPath: place.file("jobs.db").path))
         }
@@ -105,14 +102,13 @@ import Darwin
 
     /// What the system's own program says, with a zero byte behind each name.
     static func sums(of folder: URL) async throws -> [String: String] {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/bin/sh")
-        process.arguments = ["-c", "find \"$0\" -type f -exec sha256sum -z {} +", folder.path]
-        let pipe = Pipe()
-        process.standardOutput = pipe
-        try process.run()
-        let data = try pipe.fileHandleForReading.readToEnd() ?? Data()
-        await Tool.end(of: process)
+        let out = folder.deletingLastPathComponent().appendingPathComponent("sums")
+        let script = "find \"$0\" -type f -exec sha256sum -z {} + >\"$1\""
+        let end = try await ChildProcess(
+            "/bin/sh", ["-c", script, folder.path, out.path], input: 0, output: 1, errors: 2
+        ).end()
+        #expect(end == .exit(0))
+        let data = try Data(contentsOf: out)
         var sums: [String: String] = [:]
         for line in data.split(separator: 0) {
             let text = String(decoding: line, as: UTF8.self)
@@ -124,14 +120,19 @@ import Darwin
 
 /// Both ends of a pseudo-terminal.
 final class Terminal: Sendable {
-    let program: FileHandle
+    let program: Int32
     private let reader: FileHandle
 
     init() throws {
         var ends: (Int32, Int32) = (-1, -1)
         try #require(openpty(&ends.0, &ends.1, nil, nil, nil) == 0)
         reader = FileHandle(fileDescriptor: ends.0, closeOnDealloc: true)
-        program = FileHandle(fileDescriptor: ends.1, closeOnDealloc: true)
+        program = ends.1
+        for end in [ends.0, ends.1] { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+    }
+
+    deinit {
+        close(program)
     }
 
     /// Everything up to a word, or to the end.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
-import Synchronization
+import TestRedis
 import Testing
 
 /// A built program beside the test bundle, run as a user runs it.
@@ -65,7 +65,6 @@ struct Tool: Sendable {
         _ arguments: [String], input: Data = Data(), environment: [String: String] = [:],
         in directory: URL? = nil
     ) async throws -> Outcome {
-        let process = process(arguments, environment: environment, in: directory)
         // Files, not pipes: they never fill up, and need no reader.
         let scratch = FileManager.default.temporaryDirectory
             .appendingPathComponent("godwit-tool-\(UUID().uuidString)")
@@ -75,46 +74,65 @@ struct Tool: Sendable {
         try input.write(to: files[0])
         try Data().write(to: files[1])
         try Data().write(to: files[2])
-        process.standardInput = try FileHandle(forReadingFrom: files[0])
-        process.standardOutput = try FileHandle(forWritingTo: files[1])
-        process.standardError = try FileHandle(forWritingTo: files[2])
-        try process.run()
-        await Self.end(of: process)
+        let descriptors = [
+            open(files[0].path, O_RDONLY | O_CLOEXEC), open(files[1].path, O_WRONLY | O_CLOEXEC),
+            open(files[2].path, O_WRONLY | O_CLOEXEC),
+        ]
+        defer { for descriptor in descriptors { close(descriptor) } }
+        try #require(descriptors.allSatisfy { $0 >= 0 })
+        let end = try await ChildProcess(
+            url.path, arguments, environment: Self.environment(environment), in: directory?.path,
+            input: descriptors[0], output: descriptors[1], errors: descriptors[2]
+        ).end()
         return Outcome(
-            status: process.terminationStatus,
+            status: end.status,
             out: String(decoding: try Data(contentsOf: files[1]), as: UTF8.self),
             err: String(decoding: try Data(contentsOf: files[2]), as: UTF8.self))
     }
 
-    func process(
-        _ arguments: [String], environment: [String: String] = [:], in directory: URL? = nil
-    ) -> Process {
-        let process = Process()
-        process.executableURL = url
-        process.arguments = arguments
-        var values = ProcessInfo.processInfo.environment
-        for name in values.keys where name.hasPrefix("GODWIT_") { values[name] = nil }
-        process.environment = values.merging(environment) { $1 }
-        if let directory { process.currentDirectoryURL = directory }
-        return process
+    /// Starts it and leaves it running; what it says goes to `output` and `errors`, else nowhere.
+    func start(
+        _ arguments: [String], in directory: URL? = nil, output: Int32? = nil, errors: Int32? = nil
+    ) throws -> ChildProcess {
+        let nowhere = open("/dev/null", O_RDWR | O_CLOEXEC)
+        defer { close(nowhere) }
+        return try ChildProcess(
+            url.path, arguments, environment: Self.environment([:]), in: directory?.path,
+            input: nowhere, output: output ?? nowhere, errors: errors ?? nowhere)
     }
 
-    static func end(of process: Process) async {
-        await withCheckedContinuation { done in
-            // Why a thread: waiting blocks, and the tasks' threads are few.
-            Thread.detachNewThread {
-                process.waitUntilExit()
-                done.resume()
-            }
+    /// Ours, with nothing that names a store.
+    private static func environment(_ more: [String: String]) -> [String: String] {
+        ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("GODWIT_") }
+            .merging(more) { $1 }
+    }
+}
+
+extension ChildProcess.End {
+    /// As a shell says it: the exit code, or 128 and the signal.
+    var status: Int32 {
+        switch self {
+        case .exit(let code): code
+        case .signal(let number): 128 + number
         }
     }
 }
 
-/// A folder of a test's own, with a queue's file in it.
+/// Waits until something is said. Why a thread: reading blocks, and the tasks' threads are few.
+func firstWords(from descriptor: Int32) async {
+    await withCheckedContinuation { done in
+        Thread.detachNewThread {
+            var byte: UInt8 = 0
+            while read(descriptor, &byte, 1) < 0, errno == EINTR {}
+            done.resume()
+        }
+    }
+}
+
+/// A folder of a test's own, and a store: a queue's file in it, or a server.
 struct Place: Sendable {
     let folder: URL
-
-    var broker: String { "sqlite:\(folder.path)/jobs.db" }
+    let broker: String
 
     func file(_ name: String) -> URL { folder.appendingPathComponent(name) }
 
@@ -143,12 +161,16 @@ struct Place: Sendable {
     }
 }
 
-func withPlace<R>(_ body: (Place) async throws -> R) async throws -> R {
+/// Lends a place; its store is a file in its folder unless `broker` names another.
+func withPlace<R>(
+    on broker: String? = nil, _ body: (Place) async throws -> R
+) async throws -> R {
     let folder = FileManager.default.temporaryDirectory
         .appendingPathComponent("godwit-command-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(at: folder) }
-    return try await body(Place(folder: folder))
+    return try await body(
+        Place(folder: folder, broker: broker ?? "sqlite:\(folder.path)/jobs.db"))
 }
 
 /// The folder of the package, from where this file was compiled.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
+import TestRedis
 import Testing
 
 @Suite struct `Work` {
@@ -76,17 +77,15 @@ import Testing
         try await withPlace { place in
             let wanted = try await place.enqueue("mail", "welcome", "x")
             let other = try await place.enqueue("mail", "goodbye", "x")
-            let worker = Tool.godwit.process(
+            let worker = try Tool.godwit.start(
                 [
                     "work", "mail", "--kind", "welcome", "--exec", "touch ran-$GODWIT_KIND",
                     "--broker", place.broker,
                 ],
                 in: place.folder)
-            try worker.run()
             await until { FileManager.default.fileExists(atPath: place.file("ran-welcome").path) }
             worker.terminate()
-            await Tool.end(of: worker)
-            #expect(worker.terminationStatus == 0)
+            #expect(await worker.end() == .exit(0))
             #expect(try await place.state(of: wanted, in: "mail") == "completed")
             #expect(try await place.state(of: other, in: "mail") == "ready")
         }
@@ -95,23 +94,24 @@ import Testing
     @Test func `a signal lets what runs end, takes nothing new and exits 0`() async throws {
         try await withPlace { place in
             let id = try await place.enqueue("mail", "welcome", "x")
-            let worker = Tool.godwit.process(
+            let talk = try Spawned.pipe()
+            defer {
+                close(talk.reading)
+                close(talk.writing)
+            }
+            let worker = try Tool.godwit.start(
                 [
                     "work", "mail", "--exec",
                     "touch began; while ! test -e go; do sleep 0.02; done",
                     "--broker", place.broker, "--grace", "1m",
-                ], in: place.folder)
-            let talk = Pipe()
-            worker.standardError = talk
-            try worker.run()
+                ], in: place.folder, errors: talk.writing)
             await until { FileManager.default.fileExists(atPath: place.file("began").path) }
             worker.terminate()
             // It says so when it has seen the signal; what comes after is for others.
-            await Self.firstWords(of: talk)
+            await firstWords(from: talk.reading)
             let later = try await place.enqueue("mail", "welcome", "y")
             try Data().write(to: place.file("go"))
-            await Tool.end(of: worker)
-            #expect(worker.terminationStatus == 0)
+            #expect(await worker.end() == .exit(0))
             #expect(try await place.state(of: id, in: "mail") == "completed")
             #expect(try await place.state(of: later, in: "mail") != "completed")
         }
@@ -122,20 +122,22 @@ import Testing
     {
         try await withPlace { place in
             let id = try await place.enqueue("mail", "welcome", "x")
-            let worker = Tool.godwit.process(
+            let talk = try Spawned.pipe()
+            defer {
+                close(talk.reading)
+                close(talk.writing)
+            }
+            let worker = try Tool.godwit.start(
                 [
                     "work", "mail", "--exec", "sleep 600 & echo $! > child; touch began; wait",
                     "--broker", place.broker, "--grace", "10m",
-                ], in: place.folder)
-            let talk = Pipe()
-            worker.standardError = talk
-            try worker.run()
+                ], in: place.folder, errors: talk.writing)
             await until { FileManager.default.fileExists(atPath: place.file("began").path) }
             worker.terminate()
             // It says so when it has seen the first signal.
-            await Self.firstWords(of: talk)
+            await firstWords(from: talk.reading)
             worker.terminate()
-            await Tool.end(of: worker)
+            await worker.end()
             let child = try String(contentsOf: place.file("child"), encoding: .utf8)
                 .trimmingCharacters(in: .whitespacesAndNewlines)
             let number = try #require(pid_t(child))
@@ -161,16 +163,6 @@ import Testing
                 .trimmingCharacters(in: .whitespacesAndNewlines)
             let number = try #require(pid_t(child))
             await until { !Self.isAlive(number) }
-        }
-    }
-
-    /// Waits until something was said. Why a thread: reading blocks, and the tasks' threads are few.
-    static func firstWords(of pipe: Pipe) async {
-        await withCheckedContinuation { done in
-            Thread.detachNewThread {
-                _ = pipe.fileHandleForReading.availableData
-                done.resume()
-            }
         }
     }
 

@@ -2,17 +2,10 @@
 import CrashWorker
 import Foundation
 import Synchronization
+import TestRedis
 
 /// A crash worker in a process of its own: started, heard, stopped, continued and killed.
-///
-/// Why not Foundation's: a child inherits the signal mask of the thread that starts it, and on a
-/// task's thread SIGTERM is blocked.
 final class WorkerProcess: Sendable {
-    /// Why a process could not be started.
-    struct StartError: Error, CustomStringConvertible {
-        let description: String
-    }
-
     private struct State {
         var isClosed = false
         var rest: [UInt8] = []
@@ -35,53 +28,23 @@ final class WorkerProcess: Sendable {
     ) throws {
         self.index = index
         self.heard = heard
-        var stdin: [Int32] = [0, 0]
-        var stdout: [Int32] = [0, 0]
-        guard pipe(&stdin) == 0, pipe(&stdout) == 0 else {
-            throw StartError(description: "no pipe: \(String(cString: strerror(errno)))")
-        }
-        // Why: another child must not hold our ends open, or end of file never comes.
-        for end in stdin + stdout { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
-        _ = fcntl(stdout[0], F_SETFL, O_NONBLOCK)
-        #if os(Linux)
-        var actions = posix_spawn_file_actions_t()
-        var attributes = posix_spawnattr_t()
-        #else
-        var actions: posix_spawn_file_actions_t?
-        var attributes: posix_spawnattr_t?
-        #endif
-        posix_spawn_file_actions_init(&actions)
-        posix_spawn_file_actions_adddup2(&actions, stdin[0], 0)
-        posix_spawn_file_actions_adddup2(&actions, stdout[1], 1)
-        posix_spawnattr_init(&attributes)
-        var none = sigset_t()
-        sigemptyset(&none)
-        posix_spawnattr_setsigmask(&attributes, &none)
-        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
-        let path = Self.program
-        var words: [UnsafeMutablePointer<CChar>?] = ([path] + arguments).map { strdup($0) }
-        words.append(nil)
+        let (stdin, stdout) = (try Spawned.pipe(), try Spawned.pipe())
         defer {
-            posix_spawn_file_actions_destroy(&actions)
-            posix_spawnattr_destroy(&attributes)
-            for word in words { free(word) }
+            close(stdin.reading)
+            close(stdout.writing)
         }
-        var child: pid_t = 0
-        let failure = posix_spawn(&child, path, &actions, &attributes, words, environ)
-        close(stdin[0])
-        close(stdout[1])
-        guard failure == 0 else {
-            close(stdin[1])
-            close(stdout[0])
-            throw StartError(
-                description: """
-                    \(path) does not start: \(String(cString: strerror(failure))). Is it built? \
-                    `swift build --build-tests` builds it.
-                    """)
+        _ = fcntl(stdout.reading, F_SETFL, O_NONBLOCK)
+        input = stdin.writing
+        output = stdout.reading
+        do {
+            pid = try Spawned(
+                Self.program, arguments, input: stdin.reading, output: stdout.writing, errors: 2
+            ).pid
+        } catch {
+            close(stdin.writing)
+            close(stdout.reading)
+            throw error
         }
-        pid = child
-        input = stdin[1]
-        output = stdout[0]
         Thread.detachNewThread { [self] in listen() }
     }
 

@@ -61,8 +61,15 @@ import Testing
             let nobody = try RedisServer.freePort()
             _ = try await client.send(RedisCommand(["REPLICAOF", "127.0.0.1", "\(nobody)"]))
             let error = await brokerError { _ = try await broker.enqueue([.sample()], to: .work) }
-            guard case .unavailable = error else {
+            guard case .unavailable(let problem) = error else {
                 Issue.record("not unavailable: \(String(describing: error))")
+                return
+            }
+            #expect(problem.cause.contains("replica"))
+            #expect(problem.advice.contains("primary"))
+            let reserving = await brokerError { _ = try await broker.reserveOne() }
+            guard case .unavailable = reserving else {
+                Issue.record("not unavailable: \(String(describing: reserving))")
                 return
             }
             _ = try await client.send(RedisCommand(["REPLICAOF", "NO", "ONE"]))
@@ -105,24 +112,6 @@ import Testing
             _ = try await eventually { try await broker.enqueue([.sample(.mail)], to: .work) }
             #expect(try await broker.inspector.queues() == [.work])
             #expect(try await broker.reserve(ReserveRequest(5), from: .work).messages.count == 1)
-        }
-    }
-
-    @Test func `a lost answer is unknown and the repetition makes no second message`() async throws
-    {
-        try await withRedisBroker { broker, server, _ in
-            _ = try await broker.enqueue([.sample()], to: .work)
-            let message = NewMessage.sample()
-            server.pause()
-            async let answer = brokerError { _ = try await broker.enqueue([message], to: .work) }
-            // The command lies in the socket of a server that stands still; then it is killed.
-            for _ in 0..<100 { await Task.yield() }
-            await server.kill()
-            let error = await answer
-            switch error {
-            case .unknown, .unavailable: break
-            default: Issue.record("neither unknown nor unavailable: \(String(describing: error))")
-            }
         }
     }
 

@@ -7,18 +7,6 @@ import Synchronization
 import TestRedis
 import Testing
 
-/// Runs `body` against a server of its own, stopped at the end however it ends.
-func withServer(
-    _ arguments: [String] = [], _ body: (RedisServer) async throws -> Void
-) async throws {
-    let server = try await RedisServer.start(arguments: arguments)
-    do { try await body(server) } catch {
-        await server.stop()
-        throw error
-    }
-    await server.stop()
-}
-
 /// Runs `body` with a broker on a server of its own, and a client to look behind the broker.
 func withRedisBroker(
     _ arguments: [String] = [],

@@ -3,18 +3,6 @@ import Logging
 import RedisClient
 import TestRedis
 
-/// Runs `body` against a server of its own, stopped at the end however it ends.
-func withServer(
-    _ arguments: [String] = [], _ body: (RedisServer) async throws -> Void
-) async throws {
-    let server = try await RedisServer.start(arguments: arguments)
-    do { try await body(server) } catch {
-        await server.stop()
-        throw error
-    }
-    await server.stop()
-}
-
 /// Runs `body` with a client that is shut down at the end however it ends.
 func withClient(
     _ url: String, scripts: [RedisScript] = [],

@@ -1,74 +1,61 @@
 // SPDX-License-Identifier: Apache-2.0
-import Foundation
+public import Foundation
 import Synchronization
 
-/// A child process with a signal mask of its own, the lines it says, and its end.
-///
-/// Why not Foundation's: a child inherits the signal mask of the thread that starts it, and on a
-/// task's thread SIGTERM is blocked; and waiting for many at once takes a run loop per thread.
-final class ChildProcess: Sendable {
-    let pid: pid_t
-    /// Closing it gives the child end of file on its standard input.
-    private let input: Int32
-    private let state = Mutex(State())
-
-    private struct State {
-        var ended = false
-        var waiting: [CheckedContinuation<Void, Never>] = []
+/// A child process until its end; nothing here blocks a task's thread.
+public final class ChildProcess: Sendable {
+    /// How it ended.
+    public enum End: Sendable, Equatable {
+        case exit(Int32)
+        case signal(Int32)
     }
 
-    /// Starts `path`; `heard` gets all it has said so far with every piece, and nil at the end.
-    init(
+    private struct State {
+        var end: End?
+        var waiting: [CheckedContinuation<End, Never>] = []
+    }
+
+    public let pid: pid_t
+    private let state = Mutex(State())
+
+    /// Starts `path` with three descriptors of the caller's, who keeps and closes them.
+    public convenience init(
+        _ path: String, _ arguments: [String], environment: [String: String]? = nil,
+        in directory: String? = nil, input: Int32, output: Int32, errors: Int32
+    ) throws {
+        self.init(
+            try Spawned(
+                path, arguments, environment: environment, in: directory, input: input,
+                output: output, errors: errors),
+            thenClosing: nil)
+    }
+
+    /// Starts `path`; `heard` gets all it has said so far with every piece, and nil at the end. Its
+    /// standard input stays open as long as both of us live.
+    convenience init(
         _ path: String, _ arguments: [String], heard: @escaping @Sendable (String?) -> Void
     ) throws {
-        var stdin: [Int32] = [0, 0]
-        var stdout: [Int32] = [0, 0]
-        guard Self.pipe(&stdin), Self.pipe(&stdout) else {
-            throw RedisServer.StartError(
-                description: "no pipe: \(String(cString: strerror(errno)))")
-        }
-        #if os(Linux)
-        var actions = posix_spawn_file_actions_t()
-        var attributes = posix_spawnattr_t()
-        #else
-        var actions: posix_spawn_file_actions_t?
-        var attributes: posix_spawnattr_t?
-        #endif
-        posix_spawn_file_actions_init(&actions)
-        posix_spawn_file_actions_adddup2(&actions, stdin[0], 0)
-        posix_spawn_file_actions_adddup2(&actions, stdout[1], 1)
-        posix_spawn_file_actions_adddup2(&actions, stdout[1], 2)
-        posix_spawnattr_init(&attributes)
-        var none = sigset_t()
-        sigemptyset(&none)
-        posix_spawnattr_setsigmask(&attributes, &none)
-        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
+        let (input, output) = (try Spawned.pipe(), try Spawned.pipe())
         defer {
-            posix_spawn_file_actions_destroy(&actions)
-            posix_spawnattr_destroy(&attributes)
+            close(input.reading)
+            close(output.writing)
         }
-        var words: [UnsafeMutablePointer<CChar>?] = ([path] + arguments).map { strdup($0) }
-        words.append(nil)
-        defer { for word in words { free(word) } }
-        var child: pid_t = 0
-        let failure = posix_spawn(&child, path, &actions, &attributes, words, environ)
-        close(stdin[0])
-        close(stdout[1])
-        guard failure == 0 else {
-            close(stdin[1])
-            close(stdout[0])
-            throw RedisServer.StartError(
-                description: "\(path) does not start: \(String(cString: strerror(failure)))")
+        let spawned: Spawned
+        do {
+            spawned = try Spawned(
+                path, arguments, input: input.reading, output: output.writing,
+                errors: output.writing)
+        } catch {
+            close(input.writing)
+            close(output.reading)
+            throw error
         }
-        let pid = child
-        self.pid = pid
-        input = stdin[1]
-        let output = stdout[0]
-        Thread.detachNewThread { [self] in
+        self.init(spawned, thenClosing: input.writing)
+        Thread.detachNewThread {
             var said = ""
             var bytes = [UInt8](repeating: 0, count: 4096)
             while true {
-                let count = read(output, &bytes, bytes.count)
+                let count = read(output.reading, &bytes, bytes.count)
                 if count < 0, errno == EINTR { continue }
                 guard count > 0 else { break }
                 if said.utf8.count < 1 << 16 {
@@ -76,41 +63,56 @@ final class ChildProcess: Sendable {
                     heard(said)
                 }
             }
-            close(output)
-            var status: Int32 = 0
-            while waitpid(pid, &status, 0) < 0, errno == EINTR {}
-            close(input)
+            close(output.reading)
             heard(nil)
-            let waiting = state.withLock { state in
-                state.ended = true
-                return state.waiting
+        }
+    }
+
+    private init(_ spawned: Spawned, thenClosing descriptor: Int32?) {
+        pid = spawned.pid
+        Thread.detachNewThread { [self] in
+            // Why WNOWAIT first: the number stays its own until its end stands in our state.
+            var info = siginfo_t()
+            while waitid(P_PID, id_t(pid), &info, WEXITED | WNOWAIT) != 0, errno == EINTR {}
+            let (end, waiting) = state.withLock { state in
+                var status: Int32 = 0
+                while waitpid(pid, &status, 0) < 0, errno == EINTR {}
+                let signal = status & 0x7F
+                let end = signal == 0 ? End.exit(status >> 8 & 0xFF) : .signal(signal)
+                state.end = end
+                defer { state.waiting = [] }
+                return (end, state.waiting)
             }
-            for one in waiting { one.resume() }
+            if let descriptor { close(descriptor) }
+            for one in waiting { one.resume(returning: end) }
+        }
+    }
+
+    /// Waits until it is gone.
+    @discardableResult
+    public func end() async -> End {
+        await withCheckedContinuation { continuation in
+            let end = state.withLock { state in
+                if state.end == nil { state.waiting.append(continuation) }
+                return state.end
+            }
+            if let end { continuation.resume(returning: end) }
         }
     }
 
     /// Kills it and waits until it is gone. Repeated: nothing happens.
-    func kill() async {
+    public func kill() async {
         signal(SIGKILL)
-        await withCheckedContinuation { continuation in
-            let ended = state.withLock { state in
-                if !state.ended { state.waiting.append(continuation) }
-                return state.ended
-            }
-            if ended { continuation.resume() }
-        }
+        await end()
     }
+
+    /// Asks it to end.
+    public func terminate() { signal(SIGTERM) }
 
     func signal(_ number: Int32) {
         state.withLock { state in
-            if !state.ended { _ = Foundation.kill(pid, number) }
+            // Why under the lock: a number whose process was waited for may be another's.
+            if state.end == nil { _ = Foundation.kill(pid, number) }
         }
-    }
-
-    private static func pipe(_ ends: inout [Int32]) -> Bool {
-        guard Foundation.pipe(&ends) == 0 else { return false }
-        // A child of another test must not hold our ends open.
-        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
-        return true
     }
 }

@@ -165,3 +165,15 @@ public final class RedisServer: Sendable {
         return Int(UInt16(bigEndian: address.sin_port))
     }
 }
+
+/// Runs `body` against a server of its own, stopped at the end however it ends.
+public func withServer(
+    _ arguments: [String] = [], _ body: (RedisServer) async throws -> Void
+) async throws {
+    let server = try await RedisServer.start(arguments: arguments)
+    do { try await body(server) } catch {
+        await server.stop()
+        throw error
+    }
+    await server.stop()
+}

@@ -47,10 +47,9 @@ public struct RetryPolicy: Sendable, Hashable {
         attempt: Int, maxAttempts: UInt8, reason: String,
         using random: inout some RandomNumberGenerator
     ) -> Verdict {
-        if maxAttempts != 255, attempt + 1 >= Int(maxAttempts) {
-            return .reject(reason)
-        }
-        return .retry(after: delay(afterFailures: attempt + 1, using: &random), reason: reason)
+        let delay = delay(afterFailures: attempt + 1, using: &random)
+        return Verdict.retry(after: delay, reason: reason)
+            .bounded(attempt: attempt, maxAttempts: maxAttempts)
     }
 
     /// How long to wait after so many failures.

@@ -17,7 +17,12 @@ public enum Verdict: Error, Sendable, Hashable {
 extension Verdict {
     /// The verdict as it counts: a retry after the message's last attempt is a reject.
     func bounded(by entry: Entry) -> Verdict {
-        let isLast = entry.maxAttempts != 255 && Int(entry.attempt) + 1 >= Int(entry.maxAttempts)
+        bounded(attempt: Int(entry.attempt), maxAttempts: entry.maxAttempts)
+    }
+
+    /// The same by the two numbers: `attempt` earlier failures, and 255 for attempts without end.
+    func bounded(attempt: Int, maxAttempts: UInt8) -> Verdict {
+        let isLast = maxAttempts != 255 && attempt + 1 >= Int(maxAttempts)
         guard isLast, case .retry(_, let reason) = self else { return self }
         return .reject(reason.isEmpty ? "no attempts left" : reason)
     }

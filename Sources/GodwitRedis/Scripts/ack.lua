@@ -2,7 +2,7 @@
 -- ack: leased → completed
 -- Guarantee: only a token that is in the lease set completes (I3); a repeated ack is no stale one.
 -- KEYS[1] tag   KEYS[2] markers
--- ARGV[1] extra (bytes for the history, stored as field e)   ARGV[2] tokens, 56 bytes each (≤ 128)
+-- ARGV[1] extra (bytes for the history, stored as field e)   ARGV[2] tokens, 56 bytes each (≤ 256)
 -- Returns: indexes (0-based) of the stale tokens.       Cost: O(n log leased).
 -- uses: split wake slots finish emit same
 local packed, le = ARGV[2], tag .. 'le'

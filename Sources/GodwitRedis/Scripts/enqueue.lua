@@ -2,7 +2,7 @@
 -- Guarantee: a known id is never a second message (I12), a unique key holds one live message (I9).
 -- KEYS[1] tag   KEYS[2] markers   KEYS[3] the list w:<band>:<kind hex> of all messages of the call
 -- ARGV[1] mode  0 fresh ids, ready now · 1 resend · 2 first send with options · 3 forward
--- ARGV[2] ids, 16 bytes each (mode 0: ≤ 128, else ≤ 64)
+-- ARGV[2] ids, 16 bytes each (mode 0: ≤ 256, else ≤ 64)
 -- ARGV[3…] mode 0: value per message = band 1 | kind 4 | max 1 | body
 --          else four per message: value, unique key or '', due, epoch (3 bytes in mode 3, else '')
 --          due: 0 now · > 0 delay in ms · < 0 minus a moment in ms
