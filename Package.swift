@@ -18,6 +18,7 @@ let package = Package(
     platforms: [.macOS(.v15)],
     products: [
         .library(name: "Godwit", targets: ["Godwit"]),
+        .library(name: "GodwitStreams", targets: ["GodwitStreams"]),
         .library(name: "GodwitSQLite", targets: ["GodwitSQLite"]),
         .library(name: "GodwitRedis", targets: ["GodwitRedis"]),
         .library(name: "GodwitTesting", targets: ["GodwitTesting"]),
@@ -60,6 +61,15 @@ let package = Package(
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             swiftSettings: settings),
+        .target(
+            name: "GodwitStreams",
+            dependencies: [
+                "Godwit", "MessagePack",
+                .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: settings),
         .target(name: "CGodwitSQLite", linkerSettings: [.linkedLibrary("sqlite3")]),
         .target(
             name: "GodwitSQLite",
@@ -91,7 +101,8 @@ let package = Package(
         .executableTarget(
             name: "GodwitCLI",
             dependencies: [
-                "Godwit", "GodwitSQLite", "GodwitRedis", "MessagePack", "RedisClient",
+                "Godwit", "GodwitSQLite", "GodwitRedis", "GodwitStreams", "MessagePack",
+                "RedisClient",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -127,6 +138,9 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),
+        .testTarget(
+            name: "GodwitStreamsTests",
+            dependencies: ["Godwit", "GodwitStreams", "GodwitTesting"], swiftSettings: settings),
         .target(name: "TestRedis", path: "Tests/TestRedis", swiftSettings: settings),
         .testTarget(
             name: "CommandTests",

@@ -20,7 +20,7 @@ struct Main: AsyncParsableCommand {
         version: "godwit 0.1.0",
         subcommands: [
             Enqueue.self, Work.self, QueueCommands.self, JobCommands.self, DeadCommands.self,
-            Doctor.self, Bench.self,
+            StreamCommands.self, Doctor.self, Bench.self,
         ])
 
     static func main() async {

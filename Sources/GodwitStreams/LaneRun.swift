@@ -165,7 +165,9 @@ struct LaneRun<Point: Sendable, State: Sendable>: Sendable {
             """)
         guard options.giveUp == .skip else { return .block(reason: reason) }
         emissions.append(
-            stream.deadLetter(of: point, key: lane.token.key, position: lane.position, reason))
+            StrayPoint.letter(
+                point, key: lane.token.key, position: lane.position, stream: stream.name,
+                coding: stream.pointCoding.name, reason))
         return .skip
     }
 
@@ -210,20 +212,5 @@ extension RememberedLane {
     ) -> RememberedLane {
         RememberedLane(
             birth: lane.birth, position: lane.position, state: stream.initialState())
-    }
-}
-
-extension KeyedStream {
-    /// The dead letter of a point that was given up.
-    func deadLetter(
-        of point: StoredPoint, key: String, position: UInt64, _ reason: String
-    ) -> Emission {
-        // Why the place too: a point that was redriven and dies again is another letter.
-        let id = MessageID.child(
-            of: point.id, key: key, stream: name, index: Int(truncatingIfNeeded: position) | 1 << 62)
-        return Emission(
-            StrayPoint(
-                stream: name, key: key, id: point.id, coding: pointCoding.name, body: point.body
-            ).message(id), to: name, deadReason: reason)
     }
 }

@@ -49,6 +49,22 @@ public struct StrayPoint: Sendable, Hashable {
     }
 }
 
+extension StrayPoint {
+    /// The dead letter of a point that is given up at a place of its key.
+    package static func letter(
+        _ point: StoredPoint, key: String, position: UInt64, stream: QueueName,
+        coding: String = "", _ reason: String
+    ) -> Emission {
+        // Why the place too: a point that was redriven and dies again is another letter.
+        let id = MessageID.child(
+            of: point.id, key: key, stream: stream,
+            index: Int(truncatingIfNeeded: position) | 1 << 62)
+        let stray = StrayPoint(
+            stream: stream, key: key, id: point.id, coding: coding, body: point.body)
+        return Emission(stray.message(id), to: stream, deadReason: reason)
+    }
+}
+
 extension MessageID {
     /// The id of what a point brings about: the same in every run of the point, so that a message
     /// that went out with a commit can't go out twice. The point's own time, then 74 bits of a hash

@@ -11,7 +11,9 @@ struct Bench: AsyncParsableCommand {
             lifecycle: producers and a worker at the same time, from the first enqueue to the last \
             job handled and settled. enqueue: producers only. drain: fills first, then times a \
             worker. single: one consumer whose every reserve and ack is awaited, then the wait of \
-            one job at a time with an idle worker (p50_ms). --backlog N: how long a reserve takes \
+            one job at a time with an idle worker (p50_ms). stream: keyed points, in rounds of \
+            --waiting points for each of --keys keys, handled with the last --window at hand. \
+            --backlog N: how long a reserve takes \
             while N messages wait. The queue is the bench's own, with a random name.
             """,
         subcommands: [BenchQueue.self, BenchCodec.self], defaultSubcommand: BenchQueue.self)
@@ -22,7 +24,7 @@ struct BenchQueue: AsyncParsableCommand {
         commandName: "queue", abstract: "Measure the store (this is what plain `bench` does).")
 
     enum Mode: String, ExpressibleByArgument, CaseIterable {
-        case lifecycle, enqueue, drain, single
+        case lifecycle, enqueue, drain, single, stream
     }
     enum Switch: String, ExpressibleByArgument, CaseIterable { case on, off }
 
@@ -39,6 +41,10 @@ struct BenchQueue: AsyncParsableCommand {
     @Option(help: "The record also at reserve.") var tracking: Switch = .on
     @Option(help: "Events for the history.") var events: Switch = .on
     @Option(help: "Time reserve while so many wait; nothing else is measured.") var backlog: Int?
+    @Option(help: "Keys (stream mode).") var keys: Int = 10_000
+    @Option(help: "Points that a handler sees (stream mode).") var window: Int = 100
+    @Option(help: "Points that wait for each key (stream mode).") var waiting: Int = 16
+    @Option(help: "Bytes of a point (stream mode).") var pointBytes: Int = 16
     @Flag(help: "Leave what was enqueued, for a look at the store.") var keep = false
     @OptionGroup var store: StoreOptions
 
@@ -51,6 +57,11 @@ struct BenchQueue: AsyncParsableCommand {
         guard (0...(BrokerLimits.hardMessageBytes - 100)).contains(payload) else {
             throw ValidationError("--payload is 0 to \(BrokerLimits.hardMessageBytes - 100) bytes.")
         }
+        guard keys >= 1, (1...10_000).contains(window), waiting >= 1, (16...4096).contains(pointBytes)
+        else {
+            throw ValidationError(
+                "--keys and --waiting are 1 or more, --window 1 to 10000, --point-bytes 16 to 4096.")
+        }
         if let backlog, backlog < batch {
             throw ValidationError("--backlog is at least one batch.")
         }
@@ -61,6 +72,18 @@ struct BenchQueue: AsyncParsableCommand {
         let own = ownFile()
         if let own { options.broker = "sqlite:\(own)/bench.db" }
         defer { if let own { try? FileManager.default.removeItem(atPath: own) } }
+        if mode == .stream {
+            let report = try await options.withStore { open in
+                let report = try await BenchStream(self, on: open).measure()
+                await open.meter.close()
+                return report
+            }
+            try store.output.one(report)
+            if report.lost > 0 || report.outOfOrder > 0 || report.shortWindows > 0 {
+                throw ExitCode(1)
+            }
+            return
+        }
         let report = try await options.withStore { open in
             let run = try BenchRun(self, on: open)
             let report = try await run.measure()
