@@ -156,7 +156,7 @@ let package = Package(
         .executableTarget(
             name: "CrashWorker",
             dependencies: [
-                "Godwit", "GodwitRedis", "GodwitSQLite",
+                "Godwit", "GodwitRedis", "GodwitSQLite", "GodwitStreams",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -165,7 +165,9 @@ let package = Package(
         .testTarget(
             name: "CrashTests",
             // Why the program: it is run, and so must be built with the tests.
-            dependencies: ["CrashWorker", "Godwit", "GodwitRedis", "GodwitSQLite", "TestRedis"],
+            dependencies: [
+                "CrashWorker", "Godwit", "GodwitRedis", "GodwitSQLite", "GodwitStreams", "TestRedis",
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "GodwitRedisTests",

@@ -89,6 +89,7 @@ extension Journal.State {
         lines += 1
         switch report {
         case .hello(let number): numbers[process] = number
+        case .point: break
         case .bye: byes.insert(process)
         case .reserve(let run, let attempt, let lost):
             runs[run, default: Journal.Fact(process: process)].attempt = attempt

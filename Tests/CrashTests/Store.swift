@@ -18,7 +18,7 @@ enum StoreKind: String, CaseIterable, Sendable, CustomTestStringConvertible {
 struct Store: Sendable {
     let kind: StoreKind
     let name: String
-    let broker: any Broker
+    let broker: any StreamBroker
 }
 
 func withStore<R>(_ kind: StoreKind, _ body: (Store) async throws -> R) async throws -> R {

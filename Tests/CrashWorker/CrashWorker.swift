@@ -10,6 +10,7 @@ import UnixSignals
 /// A worker in a process of its own, for the crash tests to kill and to pause.
 ///
 ///     CrashWorker STORE QUEUE LEASE_MS GRACE_MS [DEFECT]
+///     CrashWorker STORE STREAM LEASE_MS 0 stream
 ///
 /// Says what it does as ``Report`` lines on stdout. SIGTERM ends it gracefully; end of file on stdin
 /// ends it at once, so that it never outlives its test.
@@ -32,11 +33,22 @@ struct CrashWorker {
             _exit(3)
         }
         let store = words[1]
-        let broker: any Broker
+        let broker: any StreamBroker
         if store.hasPrefix("sqlite:") {
             broker = try await SQLiteBroker(path: String(store.dropFirst("sqlite:".count)))
         } else {
             broker = try await RedisBroker(store)
+        }
+        if words.count > 5, words[5] == "stream" {
+            let stream = CrashStream.make(try QueueName(words[2]), on: broker)
+            let worker = CrashStream.worker(stream, lease: .milliseconds(lease))
+            Report.hello(0).write()
+            try await ServiceGroup(
+                services: [worker], gracefulShutdownSignals: [.sigterm],
+                logger: Logger(label: "crash-worker")
+            ).run()
+            await broker.shutdown()
+            return Report.bye.write()
         }
         let defect = words.count > 5 ? Defect(rawValue: words[5]) : nil
         let queue = Queue(

@@ -35,8 +35,12 @@ package enum Report: Sendable, Hashable {
     case leaseLost(Run)
     /// What the store said to a settle that was sent on purpose after the lease was lost.
     case lateSettle(Run, Settling, Answer)
+    /// A point of a stream.
+    case point(CrashPoint, PointMove)
     /// It has ended by itself, and well.
     case bye
+
+    package enum PointMove: String, Sendable { case began, ended, failed, disorder }
 }
 
 extension Report {
@@ -52,6 +56,7 @@ extension Report {
         case .leaseLost(let run): "lost \(run.id) \(run.count)"
         case .lateSettle(let run, let verdict, let answer):
             "late \(run.id) \(run.count) \(verdict.rawValue) \(answer.rawValue)"
+        case .point(let point, let move): "point \(point.key) \(point.place) \(move.rawValue)"
         case .bye: "bye"
         }
     }
@@ -90,6 +95,11 @@ extension Report {
         case "lost":
             guard let run = run() else { return nil }
             self = .leaseLost(run)
+        case "point":
+            guard let key = Int(word(1)), let place = Int(word(2)),
+                let move = PointMove(rawValue: word(3))
+            else { return nil }
+            self = .point(CrashPoint(key: key, place: place), move)
         case "bye": self = .bye
         default: return nil
         }
