@@ -189,7 +189,7 @@ let package = Package(
         .testTarget(
             name: "GuideTests",
             dependencies: [
-                "Godwit", "GodwitRedis", "GodwitSQLite", "GodwitTesting",
+                "Godwit", "GodwitRedis", "GodwitSQLite", "GodwitStreams", "GodwitTesting",
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "Logging", package: "swift-log"),
