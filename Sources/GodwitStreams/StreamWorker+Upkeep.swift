@@ -7,29 +7,29 @@ extension StreamWorker {
     private static var longestWait: Double { 5000 }
 
     /// Waits at the store while there is nothing to take, and lets the exchanges ask again.
-    func runWaker(until end: Worker.End) async {
+    func runWaker() async {
         let broker = stream.broker
         while !Task.isCancelled {
             await wakerSignal.wait()
             if Task.isCancelled { return }
-            let (isDry, isIdle, nextDue) = state.withLock {
-                ($0.worker.isDry, $0.worker.isIdle, $0.worker.nextDue)
+            let (end, isDry, isIdle, nextDue) = state.withLock {
+                ($0.end, $0.worker.isDry, $0.worker.isIdle, $0.worker.nextDue)
             }
             if end == .drained, isDry, isIdle, await isDrained() { return stop() }
             guard isDry else { continue }
             let limit = end == .drained ? 100 : Self.longestWait * Double.random(in: 0.8...1.2)
             let due = nextDue.map { max(1, ($0 - broker.time.now()).milliseconds) } ?? .max
-            await wait(.milliseconds(min(Int64(limit), due)), orIdle: end == .drained)
+            await wait(.milliseconds(min(Int64(limit), due)))
             state.withLock { $0.worker.isDry = false }
             wakeExchanges()
         }
     }
 
-    /// Waits at the store; with `orIdle` also returns when the last key in hand is committed.
-    private func wait(_ limit: Duration, orIdle: Bool) async {
+    /// Waits at the store; also returns when the last key in hand is committed, or when somebody
+    /// wants to end.
+    private func wait(_ limit: Duration) async {
         let name = stream.name
         let broker = stream.broker
-        guard orIdle else { return await broker.waitForLanes(in: name, upTo: limit) }
         await withTaskGroup { group in
             group.addTask { await self.idleSignal.wait() }
             group.addTask { await broker.waitForLanes(in: name, upTo: limit) }

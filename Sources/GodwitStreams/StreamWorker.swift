@@ -32,6 +32,7 @@ public final class StreamWorker<Point: Sendable, State: Sendable>: Service, Send
         var parked: [UnsafeContinuation<Void, Never>] = []
         var random = Xoshiro()
         var hasBegun = false
+        var end = Worker.End.shutdown
         var isFinished = false
         var failure: BrokerError?
         var warm = 0
@@ -77,6 +78,7 @@ public final class StreamWorker<Point: Sendable, State: Sendable>: Service, Send
     public func run(until end: Worker.End) async throws {
         let begins = state.withLock { cell in
             defer { cell.hasBegun = true }
+            if end == .drained { cell.end = end }
             return !cell.hasBegun
         }
         guard begins else { throw WorkerError.ranBefore }
@@ -88,7 +90,7 @@ public final class StreamWorker<Point: Sendable, State: Sendable>: Service, Send
         defer { keeper.stop() }
         await withTaskCancellationHandler {
             await withGracefulShutdownHandler {
-                await serve(until: end)
+                await serve()
             } onGracefulShutdown: { [self] in
                 stop()
             }
@@ -104,14 +106,24 @@ public final class StreamWorker<Point: Sendable, State: Sendable>: Service, Send
         wakeAll()
     }
 
+    /// Ends ``run()`` once nothing is ready, leased or parked: for one who has appended all there is.
+    public func stopWhenDrained() {
+        state.withLock { $0.end = .drained }
+        wakerSignal.fire()
+        idleSignal.fire()
+    }
+
+    /// True from the first ``stop()`` on, or once it ends by itself.
+    public var isStopping: Bool { state.withLock { $0.worker.phase == .stopping } }
+
     /// How many holds found their key remembered, and how many had to load it, with its bytes.
     package var hits: (warm: Int, cold: Int, bytesMoved: Int) {
         state.withLock { ($0.warm, $0.cold, $0.bytesMoved) }
     }
 
-    private func serve(until end: Worker.End) async {
+    private func serve() async {
         await withDiscardingTaskGroup { group in
-            group.addTask { await self.runWaker(until: end) }
+            group.addTask { await self.runWaker() }
             group.addTask { await self.runUpkeep() }
             await withDiscardingTaskGroup { work in
                 for signal in exchangeSignals {
@@ -135,6 +147,7 @@ public final class StreamWorker<Point: Sendable, State: Sendable>: Service, Send
         parked.forEach { $0.resume() }
         wakeExchanges()
         wakerSignal.fire()
+        idleSignal.fire()
     }
 
     func fail(_ error: BrokerError) {

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+import Foundation
+import PrintFleet
+import Synchronization
+
+/// Counts what goes through, and says so on stderr: one line that is written over on a terminal, a
+/// line every ten seconds otherwise.
+final class FleetProgress: Sendable {
+    struct Counts: Sendable {
+        var accepted = 0
+        var appended = 0
+        var handled = 0
+        var duplicates = 0
+        var late = 0
+        var skewed = 0
+        var events = 0
+        var alerts = 0
+        var rejected: [String: Int] = [:]
+        var shownAt: ContinuousClock.Instant?
+    }
+
+    private let state = Mutex(Counts())
+    private let began = ContinuousClock.now
+    private let isTerminal = isatty(2) == 1
+
+    var counts: Counts { state.withLock { $0 } }
+
+    func accepted(isSkewed: Bool) {
+        state.withLock { state in
+            state.accepted += 1
+            if isSkewed { state.skewed += 1 }
+        }
+    }
+
+    func rejected(_ code: String) { state.withLock { $0.rejected[code, default: 0] += 1 } }
+
+    func appended(_ count: Int) {
+        state.withLock { $0.appended += count }
+        show()
+    }
+
+    func handled(_ findings: Findings) {
+        state.withLock { state in
+            state.handled += 1
+            switch findings.arrival {
+            case .duplicate: state.duplicates += 1
+            case .late, .tooLate: state.late += 1
+            case .fresh: break
+            }
+            state.events += findings.events.count
+            state.alerts += findings.alerts.count
+        }
+    }
+
+    private func show() {
+        let text = state.withLock { state -> String? in
+            let now = ContinuousClock.now
+            let pause: Duration = isTerminal ? .milliseconds(200) : .seconds(10)
+            guard state.shownAt.map({ now - $0 >= pause }) ?? isTerminal else {
+                if state.shownAt == nil { state.shownAt = now }
+                return nil
+            }
+            state.shownAt = now
+            return "\(state.appended) readings taken, \(state.handled) handled here, "
+                + "\(state.alerts) alerts, \(state.rejected.values.reduce(0, +)) lines rejected"
+        }
+        guard let text else { return }
+        say(isTerminal ? "\r\(text)\u{1B}[K" : text + "\n")
+    }
+
+    /// The end of it all, for people.
+    func summary() -> String {
+        let counts = counts
+        let seconds = (ContinuousClock.now - began) / .seconds(1)
+        var lines = [
+            "\(counts.appended) readings taken, \(counts.handled) handled here in "
+                + "\(Int(seconds.rounded(.up))) s "
+                + "(\(Int(Double(max(counts.appended, counts.handled)) / max(0.001, seconds)))/s)",
+            "\(counts.duplicates) duplicates, \(counts.late) late, \(counts.skewed) from a clock "
+                + "over an hour ahead; \(counts.events) events, \(counts.alerts) alerts",
+        ]
+        let rejected = counts.rejected.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
+        if !rejected.isEmpty {
+            lines.append(
+                "\(rejected.reduce(0) { $0 + $1.value }) lines rejected: "
+                    + rejected.map { "\($0.value) \($0.key)" }.joined(separator: ", "))
+        }
+        return lines.joined(separator: "\n")
+    }
+
+    func say(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
+
+    func finish() { say((isTerminal ? "\r\u{1B}[K" : "") + summary() + "\n") }
+}
