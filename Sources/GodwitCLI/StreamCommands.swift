@@ -12,8 +12,8 @@ struct StreamCommands: AsyncParsableCommand {
             `godwit dead`. A redriven one is appended to its stream again by the next worker.
             """,
         subcommands: [
-            List.self, Show.self, Keys.self, Key.self, Dropped.self, Redrive.self, Skip.self,
-            Replay.self, Forget.self,
+            List.self, Show.self, Keys.self, Key.self, Append.self, Dropped.self, Redrive.self,
+            Skip.self, Replay.self, Forget.self,
         ])
 
     struct List: AsyncParsableCommand {

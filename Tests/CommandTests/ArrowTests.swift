@@ -7,7 +7,7 @@ import Testing
     /// Modules of this package.
     static let own: Set<String> = [
         "Godwit", "GodwitSQLite", "GodwitRedis", "GodwitTesting", "GodwitCLI", "MessagePack",
-        "RedisClient", "CGodwitSQLite",
+        "RedisClient", "CGodwitSQLite", "GodwitStreams",
     ]
     /// What opens files, sockets or databases.
     static let inputOutput = [
@@ -77,6 +77,8 @@ import Testing
                     "a broker imports only the core"
                 case "GodwitRedis" where isOwn && !["Godwit", "RedisClient"].contains(line.module):
                     "a broker imports only the core and its client"
+                case "GodwitStreams" where isOwn && !["Godwit", "MessagePack"].contains(line.module):
+                    "streams are a layer over the seam and know no store"
                 case "GodwitTesting" where isOwn && line.module != "Godwit":
                     "the testing product knows no concrete broker"
                 case "GodwitCLI"
@@ -105,6 +107,8 @@ import Testing
         ("GodwitRedis/X.swift", "import CGodwitSQLite"),
         ("GodwitCLI/Work.swift", "import GodwitRedis"),
         ("GodwitTesting/X.swift", "import GodwitSQLite"),
+        ("GodwitStreams/X.swift", "import RedisClient"),
+        ("Godwit/X.swift", "import GodwitStreams"),
     ])
     func `an import against the arrows is found`(_ file: String, _ line: String) throws {
         let module = try #require(Self.module(line))
