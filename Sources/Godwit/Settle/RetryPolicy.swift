@@ -42,15 +42,23 @@ public struct RetryPolicy: Sendable, Hashable {
 
     /// The verdict on a run that failed for `reason` after `attempt` earlier failures.
     ///
-    /// `maxAttempts` is the message's own, as its producer set it.
+    /// `maxAttempts` is the message's own, as its producer set it; the smaller maximum counts.
     public func verdict(
         attempt: Int, maxAttempts: UInt8, reason: String,
         using random: inout some RandomNumberGenerator
     ) -> Verdict {
-        if maxAttempts != 255, attempt + 1 >= Int(maxAttempts) {
-            return .reject(reason)
-        }
+        if Self.isLast(attempt, of: min(maxAttempts, storedMaxAttempts)) { return .reject(reason) }
         return .retry(after: delay(afterFailures: attempt + 1, using: &random), reason: reason)
+    }
+
+    /// Whether the run after `attempt` failures is the last one; 255 is without end.
+    static func isLast(_ attempt: Int, of maxAttempts: UInt8) -> Bool {
+        maxAttempts != 255 && attempt + 1 >= Int(maxAttempts)
+    }
+
+    /// The same delays without a maximum of its own: the message's counts alone.
+    var unbounded: RetryPolicy {
+        RetryPolicy(maxAttempts: nil, base: base, cap: cap, hasJitter: hasJitter)
     }
 
     /// How long to wait after so many failures.

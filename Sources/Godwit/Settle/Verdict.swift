@@ -17,7 +17,7 @@ public enum Verdict: Error, Sendable, Hashable {
 extension Verdict {
     /// The verdict as it counts: a retry after the message's last attempt is a reject.
     func bounded(by entry: Entry) -> Verdict {
-        let isLast = entry.maxAttempts != 255 && Int(entry.attempt) + 1 >= Int(entry.maxAttempts)
+        let isLast = RetryPolicy.isLast(Int(entry.attempt), of: entry.maxAttempts)
         guard isLast, case .retry(_, let reason) = self else { return self }
         return .reject(reason.isEmpty ? "no attempts left" : reason)
     }
