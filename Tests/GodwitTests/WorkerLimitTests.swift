@@ -148,7 +148,7 @@ import Testing
         BrokerError.misconfigured(.test), .corrupt(.test), .invalid(.test),
     ])
     func `an error that no repetition mends ends the worker`(_ error: BrokerError) async throws {
-        test.broker.inject(.fail(error), into: .reserve)
+        test.broker.inject(.fail(error), into: .reserve, times: 5)
         let worker = Worker(queue) { $0.handle(Count.self) { _, _ in } }
         await #expect(throws: error) {
             try await test.whileTimeGoesOn { try await worker.run(until: .drained) }

@@ -172,10 +172,14 @@ extension Worker {
             }
             wakes.resume()
         case .failure(let error):
-            state.withLock {
-                $0.worker.reserveFailed(asked: request.count, at: now, random: &$0.random)
+            let failures = state.withLock { cell in
+                cell.worker.reserveFailed(asked: request.count, at: now, random: &cell.random)
+                return cell.worker.failures
             }
-            guard error.isPassing else { return fail(error) }
+            // Why not at once: a proxy or a server in trouble may send one odd reply.
+            var isOdd = false
+            if case .corrupt = error { isOdd = failures < 5 }
+            guard error.isPassing || isOdd else { return fail(error) }
             Logger.current.warning("could not reserve from '\(queue.name)', trying again: \(error)")
         }
     }

@@ -57,7 +57,7 @@ public final class Worker: Service, Sendable {
     /// Works until `end`. A worker runs once; make a new one to run again.
     ///
     /// A store that can't be reached is asked again. One that refuses for good (``BrokerError``
-    /// `misconfigured`, `corrupt`, `invalid`) ends the worker like a stop, and this throws the error.
+    /// `misconfigured`, `invalid`, and `corrupt` five times in a row) ends the worker like a stop, and this throws the error.
     public func run(until end: End) async throws {
         guard handlers.problems.isEmpty else { throw WorkerError.handlers(handlers.problems) }
         guard handlers.kinds?.isEmpty != true else {

@@ -64,7 +64,8 @@ struct WorkerState: Sendable {
     private var suspectsWaiting = 0
     private var drainForSuspectsAt: Timestamp?
     private(set) var pausedUntil: Timestamp?
-    private var failures = 0
+    /// Trips in a row that failed.
+    private(set) var failures = 0
     private var sequence: UInt64 = 0
     /// Messages taken so far.
     var taken: UInt64 { sequence }
