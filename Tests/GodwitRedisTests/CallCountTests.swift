@@ -50,7 +50,8 @@ private struct Tick: Job {
         #expect(ran.withLock { $0 } == jobs)
         let all = try await evalsha(client)
         print(
-            "calls per 10,000 jobs: enqueue \(produced.calls), worker \(all.calls - produced.calls)")
+            "calls per 10,000 jobs: enqueue \(produced.calls), worker \(all.calls - produced.calls)"
+        )
         return Int(all.calls)
     }
 
