@@ -45,6 +45,7 @@ struct Demo: Sendable {
         var settings = try await broker.operator.settings(of: Self.queue)
         settings.maxMessages = max(settings.maxMessages, paths.count)
         try await broker.operator.apply(settings, to: Self.queue)
+        let before = try await broker.inspector.counts(of: Self.queue)
         var begin = 0
         while begin < paths.count {
             let end = min(begin + 200, paths.count)
@@ -55,28 +56,33 @@ struct Demo: Sendable {
         if skipped > 0 {
             print("\(skipped) names skipped: not UTF-8, or not readable as a directory")
         }
-        let killed = try await work(broker)
+        let killed = try await work(broker, after: before)
         let counts = try await broker.inspector.counts(of: Self.queue)
-        let isComplete = try await report(counts, killed, broker, ContinuousClock.now - start)
+        let isComplete = try await report(
+            counts, after: before, killed, broker, ContinuousClock.now - start)
         await broker.shutdown()
         return isComplete
     }
 
     /// Runs the worker processes until the queue is drained; returns how many leases the killed one held.
-    private func work(_ broker: SQLiteBroker) async throws -> Int? {
+    private func work(_ broker: SQLiteBroker, after before: QueueCounts) async throws -> Int? {
         let started = Roster()
         return try await withThrowingTaskGroup(of: Void.self) { group in
             for _ in 0..<workers {
-                group.addTask { try await runWorker { one in started.add(one) } }
+                group.addTask {
+                    defer { started.ended() }
+                    try await runWorker { one in started.add(one) }
+                }
             }
             var progress = Progress(total: paths.count)
             var killed: Int?
             while true {
                 let counts = try await broker.inspector.counts(of: Self.queue)
                 progress.show(counts)
-                if counts.isDrained { break }
-                if kills, killed == nil, (counts.completed + counts.dead) * 2 >= paths.count * 4 / 5
-                {
+                // With nobody left to work it would never be drained; their errors come below.
+                if counts.isDrained || started.endedCount == workers { break }
+                let done = counts.completed + counts.dead - before.completed - before.dead
+                if kills, killed == nil, done * 2 >= paths.count * 4 / 5 {
                     killed = try await kill(started.workers, broker)
                 }
                 try await Task.sleep(for: .milliseconds(killed == nil ? 10 : 50))
@@ -140,20 +146,26 @@ struct Demo: Sendable {
     }
 
     private func report(
-        _ counts: QueueCounts, _ killed: Int?, _ broker: SQLiteBroker, _ time: Duration
+        _ counts: QueueCounts, after before: QueueCounts, _ killed: Int?, _ broker: SQLiteBroker,
+        _ time: Duration
     ) async throws -> Bool {
+        // An earlier run into the same directory has left its counts, and maybe files to do.
+        let files = paths.count + before.ready + before.scheduled + before.leased
+        let done = counts.completed - before.completed
+        let dead = counts.dead - before.dead
         let raw = Results(path: "\(directory)/digests.raw.jsonl")
         let (digests, repeats, torn) = try raw.table()
         try raw.save(digests.sorted { $0.path < $1.path }, as: "\(directory)/digests.jsonl")
-        let dead = try await broker.inspector.messages(.dead, in: Self.queue, after: nil, limit: 5)
-        for letter in dead.messages {
+        let letters = try await broker.inspector.messages(
+            .dead, in: Self.queue, after: nil, limit: 5)
+        for letter in letters.messages {
             print("dead: \((letter.reason ?? "no reason").escapedForDisplay)")
         }
-        let lost = paths.count - counts.completed - counts.dead
+        let lost = files - done - dead
         let rows = [
-            ("files", "\(paths.count)"), ("done", "\(counts.completed)"),
+            ("files", "\(files)"), ("done", "\(done)"),
             ("retried", "\(counts.lost + counts.retried + counts.released)"),
-            ("dead", "\(counts.dead)"),
+            ("dead", "\(dead)"),
             ("lost", "\(lost)"), ("time", "\((Double(time.milliseconds) / 1000).formatted()) s"),
         ]
         let widths = rows.map { max($0.0.count, $0.1.count) }
@@ -178,6 +190,11 @@ struct Demo: Sendable {
 /// The workers that have said their number.
 private final class Roster: Sendable {
     private let list = Mutex<[Demo.Started]>([])
+    private let ends = Mutex(0)
+
+    var endedCount: Int { ends.withLock { $0 } }
+
+    func ended() { ends.withLock { $0 += 1 } }
 
     var workers: [Demo.Started] { list.withLock { $0 } }
 

@@ -34,7 +34,7 @@ struct Enqueue: AsyncParsableCommand {
     var unique: String?
     @Option(help: "A header that travels along, name=value; may be repeated.")
     var header: [String] = []
-    @Option(help: "Your own id for the message, a UUID.", transform: StoreOptions.id)
+    @Option(help: "Your own id for the message, a UUID of version 7.", transform: StoreOptions.id)
     var id: MessageID?
     @Option(help: "Failures until the message is dead, 1 to 254.")
     var maxAttempts: Int?
@@ -100,12 +100,21 @@ struct Enqueue: AsyncParsableCommand {
         var count = 0
         var known = 0
         var ended = false
+        var unreadable: Failure?
         while !ended {
             // Why runs: one call carries one content type, and lines are mostly all alike.
             var type: ContentType?
             var payloads: [[UInt8]] = []
             while payloads.count < batch {
-                guard let line = try source.peek(limit: store.broker.limits.messageBytes) else {
+                let next: [UInt8]?
+                do {
+                    next = try source.peek(limit: store.broker.limits.messageBytes)
+                } catch {
+                    // What was gathered so far is sound, and goes before the fault is told.
+                    unreadable = Failure(error)
+                    next = nil
+                }
+                guard let line = next else {
                     ended = true
                     break
                 }
@@ -140,6 +149,11 @@ struct Enqueue: AsyncParsableCommand {
             }
         }
         if self.store.format == .json { try self.store.output.list(all) }
+        if let unreadable {
+            throw Failure(
+                unreadable.code,
+                "\(unreadable.description) \(count) line(s) before it were accepted.")
+        }
         Talk.say(
             "\(count) message(s) in '\(self.queue)'" + (known > 0 ? ", \(known) known before" : ""))
     }

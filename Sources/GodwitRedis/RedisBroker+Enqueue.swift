@@ -15,7 +15,7 @@ extension RedisBroker {
     public func enqueue(
         _ messages: [NewMessage], to queue: QueueName
     ) async throws(BrokerError) -> [EnqueueOutcome] {
-        try validation.check(messages, for: queue)
+        try validation.check(messages, for: queue, at: time.now() + clockOffset)
         if messages.isEmpty { return [] }
         let queue = book(queue)
         let generation = client.generation
@@ -174,14 +174,5 @@ private struct Answers: Sendable {
         case 5: .full
         default: .unknown
         }
-    }
-}
-
-extension BrokerError {
-    /// A part of a batch was accepted and a part refused: to its caller the whole is unknown (I12).
-    var asUnknown: BrokerError {
-        var problem = problem
-        problem.advice = "A part of the batch was accepted. " + problem.advice
-        return .unknown(problem)
     }
 }

@@ -103,6 +103,11 @@ extension RedisBroker {
             if case .forward = settlements[$0].verdict { true } else { false }
         }
         if forwards.isEmpty { return settle(settlements, busy: [], in: queue, then) }
+        do throws(BrokerError) {
+            try validation.check(settlements, in: queue.name)
+        } catch {
+            return then(.failure(error))
+        }
         forward(settlements, forwards, from: queue) { [self] result in
             switch result {
             case .failure(let error): then(.failure(error))

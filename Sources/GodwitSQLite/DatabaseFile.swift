@@ -77,38 +77,3 @@ struct DatabaseFile: Sendable {
         return stamp
     }
 }
-
-/// The right to write the file: one process and one connection at a time (design, decision 8).
-///
-/// Why: SQLite up to 3.51.2 can lose a commit when two connections write or checkpoint at the same
-/// moment. An advisory lock on a file beside the database lets the kernel queue the writers; it is
-/// gone with its process, however that ends.
-final class WriterLock: Sendable {
-    private let descriptor: Int32
-
-    init(beside file: DatabaseFile) throws(BrokerError) {
-        let path = file.path + "-lock"
-        descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
-        guard descriptor >= 0 else { throw DatabaseFile.cannotOpen(path, errno) }
-        var info = stat()
-        if fstat(descriptor, &info) == 0, info.st_size == 0, info.st_mode & 0o777 != 0o600 {
-            fchmod(descriptor, 0o600)
-        }
-    }
-
-    deinit { close(descriptor) }
-
-    /// Waits in the kernel until nobody else has it.
-    func lock() throws(StoreFault) {
-        while flock(descriptor, LOCK_EX) != 0 {
-            let code = errno
-            guard code == EINTR else {
-                throw .sqlite(
-                    code: SQLITE_IOERR,
-                    message: "flock on the -lock file: \(String(cString: strerror(code)))")
-            }
-        }
-    }
-
-    func unlock() { flock(descriptor, LOCK_UN) }
-}

@@ -11,7 +11,7 @@ struct Opened: Sendable {
 
     init(path: String, time: any TimeSource, options: SQLiteOptions) throws(BrokerError) {
         let file = try DatabaseFile(at: path)
-        let lock = try WriterLock(beside: file)
+        let lock = try WriterLock(beside: file, patience: options.lockPatience)
         do {
             try lock.lock()
             defer { lock.unlock() }

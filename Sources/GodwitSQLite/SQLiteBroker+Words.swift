@@ -7,18 +7,26 @@ extension SQLiteBroker {
     public func enqueue(
         _ messages: [NewMessage], to queue: QueueName
     ) async throws(BrokerError) -> [EnqueueOutcome] {
-        try validation.check(messages, for: queue)
-        var outcomes: [EnqueueOutcome] = []
-        var rest = messages[...]
-        repeat {
+        try validation.check(messages, for: queue, at: time.now())
+        let first = messages.prefix(partLength(messages[...]))
+        var rest = messages.dropFirst(first.count)
+        // Why: a kind that is refused is refused before anything was accepted.
+        let kinds = Set(rest.lazy.map(\.kind))
+        var outcomes = try await run("enqueue to '\(queue)'") { (store) throws(StoreFault) in
+            try store.register(kinds, in: queue)
+            return try store.enqueue(first, to: queue)
+        }
+        while !rest.isEmpty {
             let part = rest.prefix(partLength(rest))
             rest = rest.dropFirst(part.count)
-            let answer = try await run("enqueue to '\(queue)'") { (store) throws(StoreFault) in
-                try store.enqueue(part, to: queue)
+            do throws(BrokerError) {
+                outcomes += try await run("enqueue to '\(queue)'") { (store) throws(StoreFault) in
+                    try store.enqueue(part, to: queue)
+                }
+            } catch {
+                throw error.asUnknown
             }
-            if rest.isEmpty && outcomes.isEmpty { return answer }
-            outcomes += answer
-        } while !rest.isEmpty
+        }
         return outcomes
     }
 
@@ -53,25 +61,28 @@ extension SQLiteBroker {
     public func settle(
         _ settlements: [Settlement], in queue: QueueName
     ) async throws(BrokerError) -> [SettleOutcome] {
+        try validation.check(settlements, in: queue)
         // Why from the end: what a later step releases stands before what an earlier one did.
-        try await inParts(settlements, fromTheEnd: true, "settle in '\(queue)'") {
+        return try await inParts(settlements, fromTheEnd: true, "settle in '\(queue)'") {
             (store, part) throws(StoreFault) in
             try store.settle(part, in: queue)
         }
     }
 
-    /// Both halves are parts of one commit.
+    /// Both halves are parts of one commit, unless one of them is refused or too long for it.
     public func settle(
         _ settlements: [Settlement], thenReserve request: ReserveRequest, from queue: QueueName
     ) async -> SettledAndReserved {
         do throws(BrokerError) {
             try validation.check(request, from: queue)
-            if settlements.count > limits.batch {
-                let settled = try await settle(settlements, in: queue)
-                var rest = await settle([], thenReserve: request, from: queue)
-                rest.settled = .success(settled)
-                return rest
-            }
+            try validation.check(settlements, in: queue)
+        } catch {
+            return await settleInTurn(settlements, thenReserve: request, from: queue)
+        }
+        if settlements.count > limits.batch {
+            return await settleInTurn(settlements, thenReserve: request, from: queue)
+        }
+        do throws(BrokerError) {
             let request = bounded(request)
             return try await run("settle and reserve in '\(queue)'") {
                 (store) throws(StoreFault) in
@@ -87,6 +98,12 @@ extension SQLiteBroker {
 
     public func settleDetached(_ settlements: [Settlement], in queue: QueueName) {
         let logger = Logger.current
+        do throws(BrokerError) {
+            try validation.check(settlements, in: queue)
+        } catch {
+            logger.warning("messages were not settled: \(error)")
+            return
+        }
         var rest = settlements[...]
         while !rest.isEmpty {
             let part = Array(rest.suffix(limits.batch))

@@ -19,6 +19,9 @@ public struct SQLiteOptions: Sendable {
     public var cacheBytes = 32 << 20
     /// How often changes by other processes are looked for while somebody waits; at most 250 ms.
     public var watchInterval: Duration = .milliseconds(120)
+    /// How long a call waits while another process writes, before it throws `unavailable`; only one
+    /// that is stopped in the middle of a commit holds the file for so long.
+    public var lockPatience: Duration = .seconds(10)
 
     public init() {}
 }

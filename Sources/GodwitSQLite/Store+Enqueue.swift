@@ -23,6 +23,13 @@ extension Store {
         return outcomes
     }
 
+    /// Registers kinds of messages that come in later steps.
+    func register(_ kinds: Set<Kind>, in name: QueueName) throws(StoreFault) {
+        if kinds.isEmpty { return }
+        let number = try open(name).number
+        for kind in kinds { try register(kind, in: number) }
+    }
+
     private func enqueue(
         _ message: NewMessage, _ queue: inout QueueState
     ) throws(StoreFault) -> EnqueueOutcome {

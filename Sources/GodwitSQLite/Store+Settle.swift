@@ -204,7 +204,7 @@ extension Store {
             }
         }
         guard queue.room > 0 else { return false }
-        // A body that is gone travels as it is: the target finds it lost.
+        // A body that is gone can't travel: the message stays here, where it can be looked at.
         guard let body = try body(of: row.key, sourceNumber) else { return false }
         if known != nil {
             try delete(row.key, queue.number)

@@ -25,6 +25,8 @@ final class Waiters: Sendable {
         var lastKey: UInt64 = 0
         var timer: ScheduledAction?
         var stamp = DatabaseFile.Stamp()
+        /// Glances that look into the database although the stamp is the same.
+        var looksLeft = 0
         var isClosed = false
     }
 
@@ -54,6 +56,7 @@ final class Waiters: Sendable {
                 kinds: kinds, signal: signal, nextDue: .max)
             if state.timer == nil {
                 state.stamp = file.stamp()
+                state.looksLeft = Self.looksAfterChange
                 watch(&state)
             }
             return state.lastKey
@@ -190,13 +193,20 @@ final class Waiters: Sendable {
         state.timer = clock.schedule(after: interval) { [weak self] in self?.glance() }
     }
 
+    // Why more than one: a commit changes the file when it is written, and is seen once it is synced.
+    private static let looksAfterChange = 4
+
     private func glance() {
         let stamp = file.stamp()
         let asking = state.withLock { state -> [QueueName: [UInt64: Waiter]] in
             guard state.timer != nil, !state.isClosed else { return [:] }
             watch(&state)
-            if state.stamp == stamp { return [:] }
-            state.stamp = stamp
+            if state.stamp != stamp {
+                state.stamp = stamp
+                state.looksLeft = Self.looksAfterChange
+            }
+            if state.looksLeft == 0 { return [:] }
+            state.looksLeft -= 1
             return state.waiting
         }
         if asking.isEmpty { return }

@@ -88,15 +88,19 @@ final class Writer: Sendable {
 
     private func drain() {
         while true {
-            let group = line.withLock { line -> ArraySlice<Operation> in
-                let group = line.waiting.prefix(Self.groupLimit)
-                line.waiting.removeFirst(group.count)
-                if group.isEmpty { line.isRunning = false }
-                return group
+            // Why all at once: to take a group off the front would move the whole line each time.
+            var taken = line.withLock { line -> ArraySlice<Operation> in
+                defer { line.waiting = [] }
+                if line.waiting.isEmpty { line.isRunning = false }
+                return line.waiting[...]
             }
-            if group.isEmpty { return }
-            store.withLock { store in
-                if let store { serve(group, store) } else { Self.fail(group, .closed) }
+            if taken.isEmpty { return }
+            while !taken.isEmpty {
+                let group = taken.prefix(Self.groupLimit)
+                taken = taken.dropFirst(group.count)
+                store.withLock { store in
+                    if let store { serve(group, store) } else { Self.fail(group, .closed) }
+                }
             }
         }
     }
@@ -126,13 +130,8 @@ final class Writer: Sendable {
         var isCommitting = false
         do throws(StoreFault) {
             try store.begin(at: time.now().milliseconds)
-            for operation in group {
-                do throws(StoreFault) {
-                    answers.append(try operation.perform(store))
-                } catch .refused(let error) {
-                    answers.append { operation.fail(.refused(error), false) }
-                }
-            }
+            // Why a refusal is no exception: the operation may have written before it was refused.
+            for operation in group { answers.append(try operation.perform(store)) }
             try store.flush()
             isCommitting = true
             try store.commit()

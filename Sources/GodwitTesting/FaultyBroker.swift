@@ -10,10 +10,12 @@ public final class FaultyBroker: Broker {
     /// The words that can be made to fail, and that are counted.
     public enum Word: String, Sendable, Hashable, CaseIterable {
         case enqueue, reserve, settle, renew, checkpoint, promote, reclaim, prune, wait
+        /// Any call of the operator, the inspector or the event log.
+        case operate, inspect, events
     }
 
     public enum Fault: Sendable {
-        /// Nothing happens; the call throws this.
+        /// Nothing happens; the call throws this. A wait, which can't throw, returns at once.
         case fail(BrokerError)
         /// It happens; the call throws ``BrokerError/unknown(_:)``, as if its reply were lost (I12).
         case loseReply
@@ -48,8 +50,13 @@ public final class FaultyBroker: Broker {
     /// How often a word was called; a settle that also reserves counts for both.
     public func calls(of word: Word) -> Int { state.withLock { $0.calls[word] ?? 0 } }
 
-    /// How often any word was called.
-    public var calls: Int { state.withLock { $0.calls.values.reduce(0, +) } }
+    /// How often any word of a message's life was called: what operates and looks does not count.
+    public var calls: Int {
+        let apart: Set<Word> = [.operate, .inspect, .events]
+        return state.withLock {
+            $0.calls.reduce(0) { apart.contains($1.key) ? $0 : $0 + $1.value }
+        }
+    }
 
     /// An error to inject, with a text that says where it comes from.
     public static func unavailable(_ what: String = "injected") -> BrokerError {
@@ -70,10 +77,16 @@ public final class FaultyBroker: Broker {
         }
     }
 
-    private func perform<R>(
+    func perform<R>(
         _ word: Word, _ body: () async throws(BrokerError) -> R
     ) async throws(BrokerError) -> R {
-        switch next(word) {
+        try await perform(word, next(word), body)
+    }
+
+    private func perform<R>(
+        _ word: Word, _ fault: Fault?, _ body: () async throws(BrokerError) -> R
+    ) async throws(BrokerError) -> R {
+        switch fault {
         case .none: return try await body()
         case .fail(let error): throw error
         case .loseReply:
@@ -88,15 +101,29 @@ public final class FaultyBroker: Broker {
         }
     }
 
+    /// The same for words that don't suspend; `fail` hears of what fails.
+    private func perform(
+        _ fault: Fault?, _ body: @escaping @Sendable (_ losesReply: Bool) -> Void,
+        fail: (BrokerError) -> Void
+    ) {
+        switch fault {
+        case .none: body(false)
+        case .fail(let error): fail(error)
+        case .loseReply: body(true)
+        case .delay(let delay): _ = inner.time.schedule(after: delay) { body(false) }
+        case .hold(let gate): gate.whenOpen { body(false) }
+        }
+    }
+
     // MARK: Broker
 
     public var limits: BrokerLimits { inner.limits }
     public var time: any TimeSource { inner.time }
     public var clockOffset: Duration { inner.clockOffset }
     public var isShutDown: Bool { inner.isShutDown }
-    public var `operator`: any Operator { inner.operator }
-    public var inspector: any Inspector { inner.inspector }
-    public var eventLog: any EventLog { inner.eventLog }
+    public var `operator`: any Operator { FaultyView(broker: self, inner: inner) }
+    public var inspector: any Inspector { FaultyView(broker: self, inner: inner) }
+    public var eventLog: any EventLog { FaultyView(broker: self, inner: inner) }
 
     public func enqueue(
         _ messages: [NewMessage], to queue: QueueName
@@ -122,10 +149,43 @@ public final class FaultyBroker: Broker {
         }
     }
 
+    /// One call of the wrapped broker, unless a fault is for one of the halves.
+    public func settle(
+        _ settlements: [Settlement], thenReserve request: ReserveRequest, from queue: QueueName
+    ) async -> SettledAndReserved {
+        let faults = (settlements.isEmpty ? nil : next(.settle), next(.reserve))
+        if case (.none, .none) = faults {
+            return await inner.settle(settlements, thenReserve: request, from: queue)
+        }
+        var result = SettledAndReserved(
+            settled: .success([]), reserved: .success(.none(at: time.now())))
+        do throws(BrokerError) {
+            if !settlements.isEmpty {
+                let outcomes = try await perform(.settle, faults.0) {
+                    () async throws(BrokerError) in
+                    try await inner.settle(settlements, in: queue)
+                }
+                result.settled = .success(outcomes)
+            }
+        } catch {
+            result.settled = .failure(error)
+        }
+        do throws(BrokerError) {
+            let reservation = try await perform(.reserve, faults.1) {
+                () async throws(BrokerError) in
+                try await inner.reserve(request, from: queue)
+            }
+            result.reserved = .success(reservation)
+        } catch {
+            result.reserved = .failure(error)
+        }
+        return result
+    }
+
     public func settleDetached(_ settlements: [Settlement], in queue: QueueName) {
-        switch next(.settle) {
-        case .fail: break
-        default: inner.settleDetached(settlements, in: queue)
+        perform(next(.settle)) { [inner] _ in
+            inner.settleDetached(settlements, in: queue)
+        } fail: { _ in
         }
     }
 
@@ -133,13 +193,12 @@ public final class FaultyBroker: Broker {
         _ tokens: [LeaseToken], for lease: Duration, in queue: QueueName,
         then: @escaping @Sendable (Result<[SettleOutcome], BrokerError>) -> Void
     ) {
-        switch next(.renew) {
-        case .fail(let error): then(.failure(error))
-        case .loseReply:
-            inner.renew(tokens, for: lease, in: queue) { _ in
-                then(.failure(.unknown(Self.problem("renew"))))
+        perform(next(.renew)) { [inner] losesReply in
+            inner.renew(tokens, for: lease, in: queue) { result in
+                then(losesReply ? .failure(.unknown(Self.problem("renew"))) : result)
             }
-        default: inner.renew(tokens, for: lease, in: queue, then: then)
+        } fail: { error in
+            then(.failure(error))
         }
     }
 
@@ -170,7 +229,12 @@ public final class FaultyBroker: Broker {
     }
 
     public func wait(for kinds: [Kind]?, in queue: QueueName, upTo timeout: Duration) async {
-        _ = next(.wait)
+        switch next(.wait) {
+        case .fail: return
+        case .delay(let delay): await inner.time.sleep(for: delay)
+        case .hold(let gate): await gate.wait()
+        case .loseReply, .none: break
+        }
         await inner.wait(for: kinds, in: queue, upTo: timeout)
     }
 

@@ -9,6 +9,7 @@ public final class Gate: Sendable {
         var isOpen = false
         var arrivals = 0
         var waiting: [Int: CheckedContinuation<Void, Never>] = [:]
+        var actions: [@Sendable () -> Void] = []
         var watchers: [(count: Int, continuation: CheckedContinuation<Void, Never>)] = []
     }
 
@@ -20,12 +21,26 @@ public final class Gate: Sendable {
 
     /// Lets through all who wait and all who come.
     public func open() {
-        let waiting = state.withLock { state in
+        let (waiting, actions) = state.withLock { state in
             state.isOpen = true
-            defer { state.waiting = [:] }
-            return state.waiting.values.map { $0 }
+            defer {
+                state.waiting = [:]
+                state.actions = []
+            }
+            return (state.waiting.values.map { $0 }, state.actions)
         }
         waiting.forEach { $0.resume() }
+        actions.forEach { $0() }
+    }
+
+    /// Runs `action` once the gate is open: for those who can't wait in a task.
+    func whenOpen(_ action: @escaping @Sendable () -> Void) {
+        _ = arrive()
+        let isOpen = state.withLock { state -> Bool in
+            if !state.isOpen { state.actions.append(action) }
+            return state.isOpen
+        }
+        if isOpen { action() }
     }
 
     /// Returns once the gate is open, or when the task is cancelled.

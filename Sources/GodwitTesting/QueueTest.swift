@@ -42,6 +42,7 @@ public struct QueueTest: Sendable {
     ) async throws -> DrainReport {
         var handlers = Handlers()
         register(&handlers)
+        guard handlers.problems.isEmpty else { throw WorkerError.handlers(handlers.problems) }
         var report = DrainReport()
         while report.runs.count < limit {
             let reservation = try await queue.broker.reserve(

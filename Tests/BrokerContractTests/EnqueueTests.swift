@@ -175,4 +175,35 @@ import Testing
             #expect(try await broker.counts().ready == 1)
         }
     }
+
+    @Test(.tags(.i2, .i12), arguments: BrokerKind.allCases)
+    func `two kinds with one hash are refused, and nothing of their call is accepted`(
+        _ kind: BrokerKind
+    ) async throws {
+        try await withBroker(kind) { broker, _ in
+            // Both have the CRC-32 0x4DDB0C25.
+            let (first, second): (Kind, Kind) = ("plumless", "buckeroo")
+            #expect(first.hash == second.hash)
+            await expectInvalid {
+                try await broker.enqueue([
+                    Sample.message(1), Sample.message(2, kind: first),
+                    Sample.message(3, kind: second),
+                ])
+            }
+            #expect(try await broker.counts().enqueued == 0)
+            #expect(try await broker.reserveAll().isEmpty)
+
+            try await broker.enqueue(Sample.message(4, kind: first))
+            await expectInvalid {
+                try await broker.enqueue([Sample.message(5), Sample.message(6, kind: second)])
+            }
+            #expect(try await broker.counts().enqueued == 1)
+            #expect(try await broker.reserveAll().numbers == [4])
+            #expect(try await broker.inspector.check(.work, limit: 100) == [])
+            // Another queue has kinds of its own.
+            #expect(
+                try await broker.enqueue([Sample.message(7, kind: second)], to: .other)
+                    == [.enqueued])
+        }
+    }
 }

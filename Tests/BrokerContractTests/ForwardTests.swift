@@ -139,4 +139,27 @@ import Testing
             #expect(try await broker.reserveAll(from: .other).numbers == [9, 3, 1, 2])
         }
     }
+
+    @Test(.tags(.i1, .i3), arguments: BrokerKind.allCases)
+    func `a forward to its own queue is refused, and nothing of the call happens`(
+        _ kind: BrokerKind
+    ) async throws {
+        try await withBroker(kind) { broker, _ in
+            try await broker.enqueue(1, 2)
+            let taken = try await broker.reserve(2)
+            let before = try await broker.snapshot(1, 2)
+            let settlements = [
+                Settlement(taken[0].token, .ack), Settlement(taken[1].token, .forward(to: .work)),
+            ]
+            await expectInvalid { _ = try await broker.settle(settlements, in: .work) }
+            #expect(try await broker.snapshot(1, 2) == before)
+            let both = await broker.settle(
+                settlements, thenReserve: ReserveRequest(1, kinds: [.mail]), from: .work)
+            guard case .failure(.invalid) = both.settled, case .success = both.reserved else {
+                Issue.record("refused settlements came back as \(both)")
+                return
+            }
+            #expect(try await broker.snapshot(1, 2) == before)
+        }
+    }
 }

@@ -119,4 +119,28 @@ import Testing
             #expect(try await broker.enqueue(resend) == .known)
         }
     }
+
+    @Test(.tags(.i12), arguments: BrokerKind.allCases)
+    func `a resend under an id that tells no time, or one to come, is refused`(
+        _ kind: BrokerKind
+    ) async throws {
+        try await withBroker(kind) { broker, clock in
+            try await broker.enqueue(1)
+            let before = try await broker.snapshot(1)
+            // Why: once its record is pruned, only an id's own time says that it may have been here.
+            let untimed = MessageID(high: 0x8F0D_2C11_93B7_4A5E, low: 0x9C3A_0000_0000_0001)
+            let early = Sample.id(4, at: clock.now() + .seconds(86_400))
+            for id in [untimed, early] {
+                var resend = Sample.message(2, isResend: true)
+                resend.id = id
+                await expectInvalid {
+                    _ = try await broker.enqueue([Sample.message(3), resend], to: .work)
+                }
+            }
+            #expect(try await broker.snapshot(1) == before)
+            // Clocks differ, and are set back.
+            let ahead = Sample.message(2, isResend: true, at: clock.now() + .seconds(3600))
+            #expect(try await broker.enqueue(ahead) == .enqueued)
+        }
+    }
 }

@@ -109,4 +109,27 @@ import Testing
             #expect(outcome.err.contains("1048576"))
         }
     }
+
+    @Test func `lines before one that is too long are accepted, and counted`() async throws {
+        try await withPlace { place in
+            let long = String(repeating: "x", count: 2 << 20)
+            let outcome = try await place.godwit(
+                "enqueue", "words", "word", "--lines", "-", input: "one\ntwo\n\(long)\nthree\n")
+            #expect(outcome.status == 65)
+            #expect(outcome.out.split(separator: "\n").count == 2)
+            #expect(outcome.err.contains("line 3 of stdin"))
+            #expect(outcome.err.contains("2 line(s) before it were accepted"))
+            let counts = try await place.godwit("queue", "list", "-o", "json").array()
+            #expect(counts.first?["ready"] as? Int == 2)
+        }
+    }
+
+    @Test func `an id that tells no time is refused`() async throws {
+        try await withPlace { place in
+            let outcome = try await place.godwit(
+                "enqueue", "mail", "welcome", "x", "--id", "8f0d2c11-93b7-4a5e-9c3a-000000000001")
+            #expect(outcome.status != 0)
+            #expect(outcome.err.contains("version 7"))
+        }
+    }
 }

@@ -209,6 +209,62 @@ import Glibc
         }
     }
 
+    @Test func `a call that fails half way does not say that nothing was accepted`() async throws {
+        try await withScene { scene in
+            let broker = try await scene.open { $0.limits.batch = 10 }
+            try await broker.enqueue(10)
+            let pages = try #require(try await broker.pragma("page_count").flatMap { Int($0) })
+            _ = try await broker.pragma("max_page_count = \(pages + 20)")
+            let many = samples(2000, size: 400, at: broker.time.now())
+            let error = try await brokerError { _ = try await broker.enqueue(many, to: .work) }
+            let accepted = try await broker.inspector.counts(of: .work).ready - 10
+            #expect(accepted > 0 && accepted < 2000)
+            guard case .unknown = error else {
+                Issue.record("\(accepted) messages are there, and the error is \(error)")
+                return
+            }
+            _ = try await broker.pragma("max_page_count = 1000000")
+            // As the error says: the same ids again, as resends.
+            let again = many.map { message in
+                var message = message
+                message.isResend = true
+                return message
+            }
+            let outcomes = try await broker.enqueue(again, to: .work)
+            #expect(outcomes.count { $0 == .known } == accepted)
+            #expect(try await broker.inspector.counts(of: .work).ready == 2010)
+            await broker.shutdown()
+        }
+    }
+
+    @Test func `a lock that nobody gives back ends as unavailable, and goes on when it is`()
+        async throws
+    {
+        try await withScene { scene in
+            let broker = try await scene.open { $0.lockPatience = .milliseconds(300) }
+            // A process that is stopped in the middle of a commit, as the others see it.
+            let other = open(scene.path + "-lock", O_RDWR | O_CLOEXEC)
+            try #require(other >= 0)
+            defer { close(other) }
+            try #require(flock(other, LOCK_EX) == 0)
+            for _ in 0..<2 {
+                let error = try await brokerError { try await broker.enqueue(1) }
+                guard case .unavailable(let problem) = error else {
+                    Issue.record("expected unavailable, not \(error)")
+                    return
+                }
+                #expect(problem.cause.contains("another process"))
+            }
+            flock(other, LOCK_UN)
+            try await broker.enqueue(1)
+            // What it waited for in vain it does not keep, either.
+            try #require(flock(other, LOCK_EX) == 0)
+            flock(other, LOCK_UN)
+            #expect(try await broker.inspector.counts(of: .work).enqueued == 1)
+            await broker.shutdown()
+        }
+    }
+
     @Test func `the checkpoint keeps the WAL small`() async throws {
         try await withScene { scene in
             let broker = try await scene.open { $0.checkpointPages = 100 }

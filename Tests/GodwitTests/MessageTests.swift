@@ -114,7 +114,7 @@ import Testing
         #expect(jittered.delay(afterFailures: .max, using: &random) <= .seconds(60))
     }
 
-    @Test func `the message's own number of attempts decides`() {
+    @Test func `the smaller maximum of attempts decides, the message's or the policy's`() {
         var random = Xoshiro(seed: 1)
         let policy = RetryPolicy.constant(.seconds(5))
         #expect(
@@ -123,10 +123,22 @@ import Testing
         #expect(
             policy.verdict(attempt: 2, maxAttempts: 3, reason: "x", using: &random) == .reject("x"))
         #expect(
-            policy.verdict(attempt: 254, maxAttempts: 255, reason: "x", using: &random)
+            policy.verdict(attempt: 19, maxAttempts: 255, reason: "x", using: &random)
+                == .reject("x"))
+        let endless = RetryPolicy.constant(.seconds(5), maxAttempts: nil)
+        #expect(
+            endless.verdict(attempt: 254, maxAttempts: 255, reason: "x", using: &random)
                 == .retry(after: .seconds(5), reason: "x"))
         #expect(RetryPolicy.never.storedMaxAttempts == 1)
         #expect(RetryPolicy.exponential(maxAttempts: nil).storedMaxAttempts == 255)
         #expect(RetryPolicy.exponential(maxAttempts: 1000).storedMaxAttempts == 254)
+    }
+
+    @Test func `an endless duration is never in the past`() {
+        let now = Timestamp(milliseconds: 1_767_225_600_000)
+        #expect(now + .milliseconds(Int64.max) == Timestamp(milliseconds: .max))
+        #expect(now + .milliseconds(Int64.min) < now)
+        #expect(Timestamp(milliseconds: .max) - Timestamp(milliseconds: -1) > .zero)
+        #expect(now + .seconds(1) - now == .seconds(1))
     }
 }

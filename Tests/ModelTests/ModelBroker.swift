@@ -13,12 +13,12 @@ struct ModelBroker: Sendable, CustomTestStringConvertible {
     /// How many of it run side by side, each with a clock of its own.
     var lanes = 2
     /// Opens one that runs on the clock. It serves all sequences of a lane, each with queues of its
-    /// own, and is shut down at the end.
-    let make: @Sendable (VirtualClock) async throws -> any Broker
+    /// own, and is shut down at the end; then what it leaves behind is cleaned up.
+    let make: @Sendable (VirtualClock) async throws -> (any Broker, cleanUp: @Sendable () -> Void)
 
     var testDescription: String { name }
 
-    static let memory = ModelBroker(name: "memory") { MemoryBroker(time: $0) }
+    static let memory = ModelBroker(name: "memory") { (MemoryBroker(time: $0), {}) }
 
     /// Why a memory file system where there is one: the model asks about order, not about the disk.
     static let sqlite = ModelBroker(name: "sqlite") { clock in
@@ -28,12 +28,20 @@ struct ModelBroker: Sendable, CustomTestStringConvertible {
             ? shared : FileManager.default.temporaryDirectory
         let directory = parent.appendingPathComponent("godwit-model-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
-        return try await SQLiteBroker(
-            path: directory.appendingPathComponent("jobs.db").path, time: clock)
+        let cleanUp = { @Sendable () -> Void in
+            try? FileManager.default.removeItem(at: directory)
+        }
+        do {
+            let path = directory.appendingPathComponent("jobs.db").path
+            return (try await SQLiteBroker(path: path, time: clock), cleanUp)
+        } catch {
+            cleanUp()
+            throw error
+        }
     }
 
     static let redis = ModelBroker(name: "redis") { clock in
-        try await RedisBroker(SharedRedis.freshURL(), time: clock)
+        (try await RedisBroker(SharedRedis.freshURL(), time: clock), {})
     }
 
     /// Every broker joins this list.

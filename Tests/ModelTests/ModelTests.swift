@@ -37,7 +37,7 @@ import Testing
     @Test(arguments: Defect.allCases)
     func `a planted defect is seen`(_ defect: Defect) async throws {
         let kind = ModelBroker(name: "memory with \(defect)") {
-            MisbehavingBroker(defect, MemoryBroker(time: $0))
+            (MisbehavingBroker(defect, MemoryBroker(time: $0)), {})
         }
         let found = try await Trial(kind, shrinks: false).firstFailure(
             (0..<500).lazy.map { $0 }, steps: Self.stepsEach)
@@ -76,7 +76,7 @@ import Testing
 
     @Test func `a sequence says the same when it is replayed`() async throws {
         let kind = ModelBroker(name: "memory") {
-            MisbehavingBroker(.retryForgetsAttempt, MemoryBroker(time: $0))
+            (MisbehavingBroker(.retryForgetsAttempt, MemoryBroker(time: $0)), {})
         }
         let seeds = (0..<500).lazy.map { UInt64($0) }
         let first = try #require(

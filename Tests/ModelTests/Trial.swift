@@ -34,7 +34,8 @@ struct Trial {
         _ seeds: some Sequence<UInt64>, steps count: Int
     ) async throws -> Failure? {
         let clock = VirtualClock()
-        let broker = try await kind.make(clock)
+        let (broker, cleanUp) = try await kind.make(clock)
+        defer { cleanUp() }
         var found: Failure?
         for seed in seeds {
             let steps = Step.draw(count, seed: seed)

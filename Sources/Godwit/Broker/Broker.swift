@@ -22,7 +22,10 @@ public protocol Broker: Sendable {
     /// - Atomic: each message with its record, index and unique key. A batch may be split by its
     ///   bytes and its limits; a message is never half there.
     /// - Repeated: with ``NewMessage/isResend`` a known id answers `known`, a pruned one `unknown`
-    ///   (I12); never two messages of one id.
+    ///   (I12); never two messages of one id. It must be a UUID of version 7 that is at most two
+    ///   hours ahead of the store's clock.
+    /// - Throws: `invalid` for what can never be accepted, also for two kinds with one hash in a queue;
+    ///   then nothing of the call was accepted.
     /// - Crash halfway: what was answered stays; a lost reply is `unknown`, resend with the same ids.
     func enqueue(
         _ messages: [NewMessage], to queue: QueueName
@@ -47,6 +50,7 @@ public protocol Broker: Sendable {
     /// - Repeated: the very same settle again (same run, same verdict) answers `done`.
     /// - Crash halfway: what was not settled runs again when its lease has run out. A forward first
     ///   enqueues there, then settles here: it can't get lost, and its repetition is recognised.
+    /// - Throws: `invalid` for a forward to its own queue; then nothing of the call happened.
     func settle(
         _ settlements: [Settlement], in queue: QueueName
     ) async throws(BrokerError) -> [SettleOutcome]
@@ -119,6 +123,13 @@ extension Broker {
     public var clockOffset: Duration { .zero }
 
     public func settle(
+        _ settlements: [Settlement], thenReserve request: ReserveRequest, from queue: QueueName
+    ) async -> SettledAndReserved {
+        await settleInTurn(settlements, thenReserve: request, from: queue)
+    }
+
+    /// The two halves one after the other; what one is refused for does not touch the other.
+    package func settleInTurn(
         _ settlements: [Settlement], thenReserve request: ReserveRequest, from queue: QueueName
     ) async -> SettledAndReserved {
         var result = SettledAndReserved(

@@ -56,6 +56,15 @@ extension BrokerError {
     }
 }
 
+extension BrokerError {
+    /// A part of a batch was accepted and a part refused: to its caller the whole is unknown (I12).
+    package var asUnknown: BrokerError {
+        var problem = problem
+        problem.advice = "A part of the batch was accepted. " + problem.advice
+        return .unknown(problem)
+    }
+}
+
 extension BrokerError: CustomStringConvertible {
     public var description: String {
         let (state, problem) =

@@ -17,8 +17,9 @@ public struct BrokerLimits: Sendable, Hashable {
     public init(messageBytes: Int = hardMessageBytes, batch: Int = 256, batchBytes: Int = 256 << 10)
     {
         self.messageBytes = min(messageBytes, Self.hardMessageBytes)
-        self.batch = batch
-        self.batchBytes = batchBytes
+        // Why: nothing moves in batches of nothing.
+        self.batch = max(1, batch)
+        self.batchBytes = max(1, batchBytes)
     }
 }
 
@@ -158,8 +159,8 @@ public enum SettleOutcome: Sendable, Hashable {
     case done
     /// Somebody else has the message, or it has ended; nothing was changed (I3).
     case stale
-    /// A forward found an older copy of itself still live at its target; nothing was changed, the
-    /// lease goes on. Retry later.
+    /// A forward found its target full, or an older copy of itself still live there; nothing was
+    /// changed, the lease goes on. Retry later.
     case targetBusy
 }
 

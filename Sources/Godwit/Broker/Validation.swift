@@ -13,10 +13,13 @@ package struct Validation: Sendable {
         self.location = location
     }
 
+    /// `now` is the store's clock; only a resend needs it.
     package func check(
-        _ messages: [NewMessage], for queue: QueueName
+        _ messages: [NewMessage], for queue: QueueName, at now: @autoclosure () -> Timestamp
     ) throws(BrokerError) {
+        try checkKinds(messages, for: queue)
         for message in messages {
+            if message.isResend { try checkTime(of: message.id, for: queue, now()) }
             if message.body.isEmpty {
                 throw refusal(
                     "enqueue \(message.id) to '\(queue)'", "the body is empty",
@@ -41,6 +44,56 @@ package struct Validation: Sendable {
                     "Use 1 to \(BrokerLimits.uniqueKeyBytes) bytes; a digest of a longer key will do."
                 )
             }
+        }
+    }
+
+    /// Two names under one hash could not be told apart in an entry.
+    private func checkKinds(
+        _ messages: [NewMessage], for queue: QueueName
+    ) throws(BrokerError) {
+        guard let first = messages.first?.kind else { return }
+        var seen: [UInt32: Kind] = [:]
+        for message in messages where message.kind != first {
+            if seen.isEmpty { seen[first.hash] = first }
+            let other = seen.updateValue(message.kind, forKey: message.kind.hash)
+            if let other, other != message.kind { throw clash(message.kind, other, in: queue) }
+        }
+    }
+
+    package func clash(_ kind: Kind, _ known: Kind, in queue: QueueName) -> BrokerError {
+        refusal(
+            "enqueue '\(kind)' to '\(queue)'", "the kind '\(known)' has the same CRC-32",
+            "Rename one of the two, or give it a queue of its own.")
+    }
+
+    /// How far an id may be ahead of the store's clock. Why so far: a producer whose clock was set back
+    /// by up to 70 minutes goes on with rising ids, and must be able to send them again.
+    private static let idTolerance = Duration.seconds(7200)
+
+    /// Why: once a record is pruned, only the id's own time says that it may have been here (I12).
+    private func checkTime(
+        of id: MessageID, for queue: QueueName, _ now: Timestamp
+    ) throws(BrokerError) {
+        let cause: String
+        if let created = id.timestamp {
+            if created <= now + Self.idTolerance { return }
+            cause = "the id says it was made \(created - now) from now, on the store's clock"
+        } else {
+            cause = "the id tells no time: it is not a UUID of version 7"
+        }
+        throw refusal(
+            "enqueue \(id) to '\(queue)' as a resend", cause,
+            "Make ids with `Queue.newID()`, or leave them to the queue and use a unique key.")
+    }
+
+    package func check(
+        _ settlements: [Settlement], in queue: QueueName
+    ) throws(BrokerError) {
+        for settlement in settlements {
+            guard case .forward(let target) = settlement.verdict, target == queue else { continue }
+            throw refusal(
+                "forward \(settlement.token.id) to '\(target)'", "it is there already",
+                "Release it to run it again at once, or retry to run it later.")
         }
     }
 

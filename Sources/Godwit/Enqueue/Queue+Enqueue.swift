@@ -15,11 +15,11 @@ extension Queue {
         return try await accept([message])[0]
     }
 
-    /// Accepts many jobs in one trip to the store, in their order.
+    /// Accepts many jobs in as few trips to the store as its limits allow, in their order.
     ///
     /// Options hold for each; an explicit id or unique key makes no sense here and would make all
     /// but the first a duplicate. When the queue runs full on the way, throws
-    /// ``EnqueueError/full(queue:rejected:)`` with the ids that were not added.
+    /// ``EnqueueError/full(queue:rejected:gone:)`` with the positions of those that were not added.
     @discardableResult
     public func enqueue<J: Job>(
         contentsOf jobs: some Sequence<J>, _ options: EnqueueOption...
@@ -90,19 +90,19 @@ extension Queue {
         }
         var accepted: [Enqueued] = []
         accepted.reserveCapacity(messages.count)
-        var rejected: [MessageID] = []
-        var gone: [MessageID] = []
-        for (message, outcome) in zip(messages, outcomes) {
+        var rejected: [NotAdded] = []
+        var gone: [NotAdded] = []
+        for (position, (message, outcome)) in zip(messages, outcomes).enumerated() {
             switch outcome {
             case .enqueued: accepted.append(Enqueued(id: message.id, isNew: true))
             case .known: accepted.append(Enqueued(id: message.id, isNew: false))
             case .duplicate(let winner): accepted.append(Enqueued(id: winner, isNew: false))
-            case .full: rejected.append(message.id)
-            case .unknown: gone.append(message.id)
+            case .full: rejected.append(NotAdded(id: message.id, position: position))
+            case .unknown: gone.append(NotAdded(id: message.id, position: position))
             }
         }
-        if !rejected.isEmpty { throw .full(queue: name, rejected: rejected) }
-        if !gone.isEmpty { throw .recordGone(queue: name, ids: gone) }
+        if !rejected.isEmpty { throw .full(queue: name, rejected: rejected, gone: gone) }
+        if !gone.isEmpty { throw .recordGone(queue: name, gone: gone) }
         return accepted
     }
 }

@@ -31,6 +31,13 @@ public struct Enqueued: Sendable, Hashable {
     public let isNew: Bool
 }
 
+/// A message that an enqueue did not add.
+public struct NotAdded: Sendable, Hashable {
+    public let id: MessageID
+    /// Its place among the jobs of the call, from 0.
+    public let position: Int
+}
+
 /// Why an enqueue was not accepted, by what the caller does next.
 @nonexhaustive
 public enum EnqueueError: Error, Sendable {
@@ -40,10 +47,11 @@ public enum EnqueueError: Error, Sendable {
     case notEncodable(kind: String, reason: String)
     /// The message is larger than the broker takes: put the bytes elsewhere and send where they are.
     case tooLarge(kind: String, bytes: Int, limit: Int)
-    /// The queue holds its maximum; nothing of `rejected` was added: slow down, then enqueue those again.
-    case full(queue: QueueName, rejected: [MessageID])
+    /// The queue holds its maximum; nothing of `rejected` was added: slow down, then enqueue those
+    /// again. `gone` is as in ``recordGone(queue:gone:)``; everything else of the call was accepted.
+    case full(queue: QueueName, rejected: [NotAdded], gone: [NotAdded])
     /// These ids may have been enqueued before and their records are gone (I12): ask the history.
-    case recordGone(queue: QueueName, ids: [MessageID])
+    case recordGone(queue: QueueName, gone: [NotAdded])
     /// The store failed; after ``BrokerError/unknown(_:)`` repeat with ``EnqueueOption/id(_:)`` of these ids.
     case broker(BrokerError, ids: [MessageID])
 }
@@ -59,15 +67,15 @@ extension EnqueueError: CustomStringConvertible {
             a \(kind) takes \(bytes) bytes, the broker takes \(limit). Nothing was enqueued. \
             Store the bytes elsewhere and enqueue where they are.
             """
-        case .full(let queue, let rejected):
+        case .full(let queue, let rejected, _):
             """
             queue '\(queue)' holds its maximum; \(rejected.count) message(s) were not added, \
-            the first is \(rejected.first?.description ?? "none"). Slow down and enqueue them again.
+            the first at position \(rejected.first?.position ?? 0). Slow down and enqueue them again.
             """
-        case .recordGone(let queue, let ids):
+        case .recordGone(let queue, let gone):
             """
-            \(ids.count) id(s) may have been in queue '\(queue)' before and their records are gone, \
-            the first is \(ids.first?.description ?? "none"). Nothing was added; ask the history.
+            \(gone.count) id(s) may have been in queue '\(queue)' before and their records are gone, \
+            the first is \(gone.first?.id.description ?? "none"). They were not added; ask the history.
             """
         case .broker(let error, _): error.description
         }

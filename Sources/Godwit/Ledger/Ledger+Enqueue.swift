@@ -9,6 +9,19 @@ extension Ledger {
         return books[open(queue)].enqueue(messages, now)
     }
 
+    /// A kind of `messages` whose hash is that of another kind in the queue, and that one.
+    package func clash(of messages: [NewMessage], in queue: QueueName) -> (Kind, Kind)? {
+        guard let number = numbers[queue] else { return nil }
+        var last: Kind?
+        for message in messages where message.kind != last {
+            last = message.kind
+            guard let known = books[number].kindNumbers[message.kind.hash] else { continue }
+            let other = books[number].kinds[Int(known)]
+            if other != message.kind { return (message.kind, other) }
+        }
+        return nil
+    }
+
     /// Whether the queue holds its maximum.
     package func isFull(_ queue: QueueName) -> Bool {
         guard let number = numbers[queue] else { return false }

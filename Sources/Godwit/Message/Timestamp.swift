@@ -25,12 +25,17 @@ public struct Timestamp: Sendable, Hashable, Comparable, Codable {
         left.milliseconds < right.milliseconds
     }
 
+    /// What does not fit becomes the nearest moment: an endless timeout is never in the past.
     public static func + (left: Timestamp, right: Duration) -> Timestamp {
-        Timestamp(milliseconds: left.milliseconds &+ right.milliseconds)
+        let right = right.milliseconds
+        let (sum, isOver) = left.milliseconds.addingReportingOverflow(right)
+        return Timestamp(milliseconds: isOver ? (right < 0 ? .min : .max) : sum)
     }
 
     public static func - (left: Timestamp, right: Timestamp) -> Duration {
-        .milliseconds(left.milliseconds &- right.milliseconds)
+        let (difference, isOver) = left.milliseconds.subtractingReportingOverflow(
+            right.milliseconds)
+        return .milliseconds(isOver ? (left < right ? .min : .max) : difference)
     }
 }
 

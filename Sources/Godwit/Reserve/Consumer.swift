@@ -29,6 +29,9 @@ public final class Consumer: Sendable {
 
     /// Waits for the next message of a job's kind; nil on shutdown and on cancellation.
     ///
+    /// A suspect is handed out alone (I6): while one is in somebody's hands, this waits until it is
+    /// settled. So settle what you hold before you ask for more, or ask from several tasks.
+    ///
     /// - Moves: ready → leased. What does not decode goes to the dead letters with its bytes (I11).
     /// - Throws: ``BrokerError`` when the store is not fit; while it is only unavailable, waits.
     public func reserve<J: Job>(_ type: J.Type) async throws -> Delivery<J>? {
@@ -44,7 +47,7 @@ public final class Consumer: Sendable {
         return nil
     }
 
-    /// Waits for the next message of any kind, with its payload as bytes.
+    /// Waits for the next message of any kind, with its payload as bytes; else as for a job's.
     public func reserve() async throws -> Delivery<Message>? {
         while let leased = try await next(nil) {
             do {
@@ -60,8 +63,7 @@ public final class Consumer: Sendable {
     public func stop() {
         let (leased, waiters) = state.withLock { state in
             state.stop()
-            defer { state.waiters = [] }
-            return (state.takeBuffered(), state.waiters)
+            return (state.takeBuffered(), state.takeWaiters())
         }
         release(leased)
         waiters.forEach { $0.fire() }
@@ -75,6 +77,8 @@ public final class Consumer: Sendable {
         startKeeper()
         while !Task.isCancelled, !Task.isShuttingDownGracefully, !broker.isShutDown {
             let now = broker.time.now()
+            // Why before the buffer: a consumer that always finds something there is a reclaimer too.
+            try await keepUp(now)
             let (leased, request, isStopped) = state.withLock {
                 state -> (LeasedMessage?, ReserveRequest?, Bool) in
                 if let leased = state.take(kind, at: now) { return (leased, nil, false) }
@@ -87,9 +91,8 @@ public final class Consumer: Sendable {
                 continue
             }
             do throws(BrokerError) {
-                try await keepUp(now)
                 let reservation = try await broker.reserve(request, from: queue.name)
-                state.withLock { $0.refilled(kind, reservation) }
+                refilled(kind, reservation)
                 failures = 0
                 if reservation.messages.isEmpty {
                     let due =
@@ -98,7 +101,7 @@ public final class Consumer: Sendable {
                     await wait(kind, upTo: .milliseconds(max(1, min(limit, due))))
                 }
             } catch {
-                state.withLock { $0.refilled(kind, nil) }
+                refilled(kind, nil)
                 guard error.isPassing, !broker.isShutDown else {
                     if broker.isShutDown { return nil }
                     throw error
@@ -122,21 +125,39 @@ public final class Consumer: Sendable {
         }
     }
 
-    private func keepUp(_ now: Timestamp) async throws(BrokerError) {
-        guard state.withLock({ $0.isUpkeepDue(now) }) else { return }
-        try await queue.broker.reclaim(64, in: queue.name)
-        try await queue.broker.prune(64, in: queue.name)
+    private func refilled(_ kind: Kind?, _ reservation: Reservation?) {
+        let now = queue.broker.time.now()
+        let waiters = state.withLock { $0.refilled(kind, reservation, at: now) }
+        waiters.forEach { $0.fire() }
     }
 
-    /// While a suspect is in hand nothing else is handed out.
+    /// A busy consumer's share of what workers do: bounded, and at most once per sixth of a lease.
+    private func keepUp(_ now: Timestamp) async throws(BrokerError) {
+        guard state.withLock({ $0.isUpkeepDue(now) }) else { return }
+        do throws(BrokerError) {
+            try await queue.broker.reclaim(64, in: queue.name)
+            try await queue.broker.prune(64, in: queue.name)
+        } catch {
+            guard error.isPassing else { throw error }
+            Logger.current.warning(
+                "upkeep of '\(queue.name)' failed, trying again: \(error)")
+        }
+    }
+
+    /// While a suspect is in hand, or asked for, nothing else is handed out.
     private func waitForSettle() async {
         let signal = Signal()
         let mustWait = state.withLock { state -> Bool in
-            guard state.holdsSuspect, !state.isStopped else { return false }
+            guard state.isExclusive, !state.isStopped else { return false }
             state.waiters.append(signal)
             return true
         }
-        if mustWait { await signal.wait() }
+        guard mustWait else { return }
+        await withGracefulShutdownHandler {
+            await signal.wait()
+        } onGracefulShutdown: { [weak self] in
+            self?.stop()
+        }
     }
 
     private func startKeeper() {
@@ -145,10 +166,21 @@ public final class Consumer: Sendable {
             keeper = LeaseKeeper(
                 broker: queue.broker, queue: queue.name, lease: options.lease,
                 held: { [weak self] now in
-                    self?.state.withLock { $0.tokensToRenew(at: now) } ?? []
+                    guard let self else { return [] }
+                    let (tokens, forgotten) = self.state.withLock { state in
+                        let forgotten = state.takeForgotten(at: now)
+                        return (state.tokensToRenew(at: now), forgotten)
+                    }
+                    self.release(forgotten)
+                    return tokens
                 },
                 lost: { [weak self] tokens in
-                    let lost = self?.state.withLock { $0.lost(Set(tokens)) } ?? 0
+                    let (lost, waiters) =
+                        self?.state.withLock { state -> (Int, [Signal]) in
+                            let lost = state.lost(Set(tokens))
+                            return (lost, state.isExclusive ? [] : state.takeWaiters())
+                        } ?? (0, [])
+                    waiters.forEach { $0.fire() }
                     guard lost > 0 else { return }
                     Logger.current.warning(
                         "\(lost) lease(s) are lost; what is settled on them counts no more")
@@ -173,21 +205,28 @@ public final class Consumer: Sendable {
         var outcome: Result<[SettleOutcome], BrokerError>
         if let request, let kind {
             let both = await broker.settle(settlement, thenReserve: request, from: queue.name)
-            state.withLock { $0.refilled(kind, try? both.reserved.get()) }
+            refilled(kind, try? both.reserved.get())
             outcome = both.settled
         } else {
             outcome = await settleOnce(settlement)
         }
         var failures = 0
         while true {
+            let isOver = broker.time.now() >= began + options.lease
             switch outcome {
             case .success(let outcomes) where outcomes == [.done]: return
-            case .success(let outcomes) where outcomes == [.targetBusy]: break
+            case .success(let outcomes) where outcomes == [.targetBusy]:
+                guard isOver || Task.isCancelled else { break }
+                release([leased])
+                throw Self.targetBusy(leased.token.id, verdict, queue)
             case .success: throw LeaseLost(id: leased.token.id)
             case .failure(let error):
-                guard error.isPassing, broker.time.now() < began + options.lease else {
-                    throw error
-                }
+                if !error.isPassing || isOver { throw error }
+                guard Task.isCancelled else { break }
+                // Why: a cancelled task can't wait. The broker's own thread tries once more, and
+                // nobody is here to hear its answer.
+                broker.settleDetached(settlement, in: queue.name)
+                throw .unknown(error.problem) as BrokerError
             }
             failures += 1
             await broker.time.sleep(for: .milliseconds(min(1000, 25 << min(failures, 6))))
@@ -206,11 +245,20 @@ public final class Consumer: Sendable {
         }
     }
 
+    private static func targetBusy(
+        _ id: MessageID, _ verdict: Verdict, _ queue: Queue
+    ) -> BrokerError {
+        .unavailable(
+            BrokerError.Problem(
+                what: "\(verdict) of message \(id)", location: "queue '\(queue.name)'",
+                cause: "the target is full, or an older copy of the message is still live there",
+                advice: "The message was given back and runs again; look at the target first."))
+    }
+
     private func settled(_ token: LeaseToken) {
         let waiters = state.withLock { state -> [Signal] in
             state.settled(token)
-            defer { state.waiters = [] }
-            return state.waiters
+            return state.takeWaiters()
         }
         waiters.forEach { $0.fire() }
     }

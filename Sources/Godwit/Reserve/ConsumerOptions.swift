@@ -6,8 +6,9 @@ public struct ConsumerOptions: Sendable {
     public var lease: Duration = .seconds(30)
     /// The most messages leased ahead, as far as they are 50 ms of work; 0 asks the store each time.
     public var prefetch: Int = 32
-    /// What becomes of a delivery that is dropped without having been settled.
-    public var retry: RetryPolicy = .exponential()
+    /// What becomes of a delivery that is dropped without having been settled: by this or by the
+    /// message's own maximum of attempts, whichever is smaller.
+    public var retry: RetryPolicy = .exponential(maxAttempts: nil)
     /// How long one delivery may stay unsettled; then its lease is renewed no more.
     public var maxRun: Duration = .seconds(3600)
 

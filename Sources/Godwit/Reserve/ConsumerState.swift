@@ -11,11 +11,13 @@ struct ConsumerState: Sendable {
 
     let options: ConsumerOptions
     /// Leased ahead, by the kind they were asked for; nil is any kind.
-    private var buffers: [Kind?: Deque<LeasedMessage>] = [:]
+    private var buffers: [Kind?: Deque<(leased: LeasedMessage, since: Timestamp)>] = [:]
     /// Handed out, in the order of the hand-out.
     private(set) var held: [Held] = []
     private(set) var buffered = 0
     private var refilling = 0
+    /// A request that may bring a suspect is under way: nobody else asks before its answer (I6).
+    private var isAskingAlone = false
     private(set) var suspectsWaiting = 0
     /// Milliseconds from hand-out to settle, as a moving average.
     private var averageRun = 1000.0
@@ -30,14 +32,17 @@ struct ConsumerState: Sendable {
 
     var isEmpty: Bool { held.isEmpty && buffered == 0 && refilling == 0 }
 
-    /// A suspect runs alone: nothing is handed out beside it (I6).
-    var holdsSuspect: Bool { held.contains { $0.token.entry.isSuspect } }
+    /// A suspect runs alone: nothing is asked for or handed out beside it (I6).
+    var isExclusive: Bool {
+        isAskingAlone || held.contains { $0.token.entry.isSuspect }
+            || buffers.values.contains { $0.first?.leased.token.entry.isSuspect == true }
+    }
 
     mutating func stop() { isStopped = true }
 
     /// The next message that is already here.
     mutating func take(_ kind: Kind?, at now: Timestamp) -> LeasedMessage? {
-        guard let leased = buffers[kind]?.popFirst() else { return nil }
+        guard let leased = buffers[kind]?.popFirst()?.leased else { return nil }
         buffered -= 1
         held.append(Held(token: leased.token, since: now))
         return leased
@@ -45,7 +50,7 @@ struct ConsumerState: Sendable {
 
     /// What to ask for; `isRefill` is a request made while something is in hand.
     mutating func request(_ kind: Kind?, isRefill: Bool, worker: UInt32) -> ReserveRequest? {
-        if isStopped || holdsSuspect { return nil }
+        if isStopped || isExclusive { return nil }
         let ahead = min(options.prefetch, Int(50 / max(averageRun, 0.01)))
         let count: Int
         if isRefill {
@@ -57,6 +62,7 @@ struct ConsumerState: Sendable {
         }
         guard count > 0 else { return nil }
         let isAlone = isEmpty
+        isAskingAlone = isAlone
         refilling += 1
         return ReserveRequest(
             count, lease: options.lease, kinds: kind.map { [$0] },
@@ -69,12 +75,25 @@ struct ConsumerState: Sendable {
         return .none
     }
 
-    mutating func refilled(_ kind: Kind?, _ reservation: Reservation?) {
+    /// Takes in an answer; returns who waited for it.
+    mutating func refilled(
+        _ kind: Kind?, _ reservation: Reservation?, at now: Timestamp
+    ) -> [Signal] {
         refilling -= 1
-        guard let reservation else { return }
-        suspectsWaiting = reservation.suspectsWaiting
-        buffers[kind, default: []].append(contentsOf: reservation.messages)
-        buffered += reservation.messages.count
+        // Why: while one asks alone nobody else does, so this is its answer.
+        isAskingAlone = false
+        if let reservation {
+            suspectsWaiting = reservation.suspectsWaiting
+            buffers[kind, default: []].append(
+                contentsOf: reservation.messages.lazy.map { (leased: $0, since: now) })
+            buffered += reservation.messages.count
+        }
+        return isExclusive ? [] : takeWaiters()
+    }
+
+    mutating func takeWaiters() -> [Signal] {
+        defer { waiters = [] }
+        return waiters
     }
 
     mutating func settling(_ token: LeaseToken, at now: Timestamp) {
@@ -94,14 +113,28 @@ struct ConsumerState: Sendable {
 
     func tokensToRenew(at now: Timestamp) -> [LeaseToken] {
         held.filter { $0.isSettling || now < $0.since + options.maxRun }.map(\.token)
-            + buffers.values.flatMap { $0.map(\.token) }
+            + buffers.values.flatMap { $0.map(\.leased.token) }
+    }
+
+    /// What was leased ahead and nobody has asked for during a whole lease: others may want it.
+    mutating func takeForgotten(at now: Timestamp) -> [LeasedMessage] {
+        let limit = options.lease
+        var forgotten: [LeasedMessage] = []
+        for kind in buffers.keys {
+            while let oldest = buffers[kind]?.first, oldest.since + limit <= now {
+                forgotten.append(oldest.leased)
+                buffers[kind]?.removeFirst()
+            }
+        }
+        buffered -= forgotten.count
+        return forgotten
     }
 
     /// Forgets what was lost; returns how many it held and was not settling.
     mutating func lost(_ tokens: Set<LeaseToken>) -> Int {
         let before = held.count + buffered
         held.removeAll { tokens.contains($0.token) && !$0.isSettling }
-        for kind in buffers.keys { buffers[kind]?.removeAll { tokens.contains($0.token) } }
+        for kind in buffers.keys { buffers[kind]?.removeAll { tokens.contains($0.leased.token) } }
         buffered = buffers.values.reduce(0) { $0 + $1.count }
         return before - held.count - buffered
     }
@@ -112,6 +145,6 @@ struct ConsumerState: Sendable {
             buffers = [:]
             buffered = 0
         }
-        return buffers.values.flatMap { $0 }
+        return buffers.values.flatMap { $0.map(\.leased) }
     }
 }

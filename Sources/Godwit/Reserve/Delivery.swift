@@ -61,6 +61,9 @@ public struct Delivery<Payload: Sendable>: ~Copyable, Sendable {
     public consuming func release() async throws { try await settle(.release) }
 
     /// Another queue's work: it waits there under the same id, and ends here as forwarded.
+    ///
+    /// While the target is full, or holds an older copy that is live, it tries again for as long as a
+    /// lease lasts; then it gives the message back and throws. Its own queue is `invalid`.
     public consuming func forward(to queue: QueueName) async throws {
         try await settle(.forward(to: queue))
     }

@@ -23,6 +23,9 @@ public struct Handlers: Sendable {
     /// Returning settles as ack, throwing as retry by policy or, when it throws a ``Verdict``, as
     /// that says. A payload that does not decode goes to the dead letters with its bytes. The same
     /// message may run more than once (I5): let the second run find what the first did.
+    ///
+    /// A message has its maximum of attempts from its producer. A `retry` given here has one too, and
+    /// the smaller counts; without it the job's own delays hold.
     public mutating func handle<J: Job>(
         _ type: J.Type, retry: RetryPolicy? = nil, timeout: Duration? = nil,
         _ body: @escaping @Sendable (J, JobContext) async throws -> Void
@@ -30,7 +33,7 @@ public struct Handlers: Sendable {
         let kind: Kind
         do { kind = try J.kind() } catch { return problems.append("\(error)") }
         add(
-            kind, retry ?? J.defaults.retry, timeout ?? J.defaults.timeout
+            kind, retry ?? J.defaults.retry.unbounded, timeout ?? J.defaults.timeout
         ) { leased, context in
             try await body(
                 try Payload.decode(J.self, from: leased.body, of: kind, by: context.queue.codec),
@@ -40,7 +43,7 @@ public struct Handlers: Sendable {
 
     /// Runs `body` for each message of a kind, with its payload as bytes.
     public mutating func handle(
-        kind: Kind, retry: RetryPolicy = .exponential(), timeout: Duration? = nil,
+        kind: Kind, retry: RetryPolicy = .exponential(maxAttempts: nil), timeout: Duration? = nil,
         _ body: @escaping @Sendable (Message, JobContext) async throws -> Void
     ) {
         add(kind, retry, timeout) { leased, context in
@@ -50,7 +53,7 @@ public struct Handlers: Sendable {
 
     /// Runs `body` for every kind that has no handler of its own: this worker then takes all kinds.
     public mutating func handleAll(
-        retry: RetryPolicy = .exponential(), timeout: Duration? = nil,
+        retry: RetryPolicy = .exponential(maxAttempts: nil), timeout: Duration? = nil,
         _ body: @escaping @Sendable (Message, JobContext) async throws -> Void
     ) {
         fallback = Handler(kind: nil, retry: retry, timeout: timeout) { leased, context in

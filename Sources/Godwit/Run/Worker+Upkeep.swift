@@ -76,7 +76,10 @@ extension Worker {
                     if reclaimed.ready + reclaimed.dead < 64 { break }
                 }
                 round += 1
-                if round % 6 == 0 { try await broker.prune(64, in: queue.name) }
+                guard round % 6 == 0 else { continue }
+                for _ in 0..<64 {
+                    if try await broker.prune(64, in: queue.name) < 64 { break }
+                }
             } catch {
                 Logger.current.warning("upkeep of '\(queue.name)' failed, trying again: \(error)")
             }

@@ -45,7 +45,8 @@ public final class Worker: Service, Sendable {
         state = Mutex(
             WorkerCell(
                 WorkerState(
-                    concurrency: max(1, concurrency), batch: batch, prefetch: options.prefetch,
+                    concurrency: max(1, concurrency), batch: batch,
+                    prefetch: options.prefetch.map { max(0, $0) },
                     request: request),
                 random: random))
     }
@@ -54,11 +55,16 @@ public final class Worker: Service, Sendable {
     public func run() async throws { try await run(until: .shutdown) }
 
     /// Works until `end`. A worker runs once; make a new one to run again.
+    ///
+    /// A store that can't be reached is asked again. One that refuses for good (``BrokerError``
+    /// `misconfigured`, `invalid`, and `corrupt` five times in a row) ends the worker like a stop, and this throws the error.
     public func run(until end: End) async throws {
         guard handlers.problems.isEmpty else { throw WorkerError.handlers(handlers.problems) }
         guard handlers.kinds?.isEmpty != true else {
             throw WorkerError.handlers(["no handler: register one with jobs.handle"])
         }
+        try Validation(queue.broker.limits, location: "the worker's options")
+            .check(lease: options.lease, for: "work on '\(queue.name)'")
         guard state.withLock({ $0.begin() }) else { throw WorkerError.ranBefore }
         let keeper = LeaseKeeper(
             broker: queue.broker, queue: queue.name, lease: options.lease,
@@ -77,6 +83,7 @@ public final class Worker: Service, Sendable {
         } onCancel: {
             stop(grace: .zero)
         }
+        if let failure = state.withLock({ $0.failure }) { throw failure }
     }
 
     /// Takes nothing new, and ends ``run()`` when what runs has ended or the grace is over.
@@ -99,6 +106,17 @@ public final class Worker: Service, Sendable {
         } else {
             endGrace()
         }
+    }
+
+    /// Stops because no repetition will help; ``run(until:)`` throws the first such error.
+    func fail(_ error: BrokerError) {
+        let isFirst = state.withLock { cell -> Bool in
+            defer { cell.failure = cell.failure ?? error }
+            return cell.failure == nil
+        }
+        guard isFirst else { return }
+        Logger.current.error("the worker on '\(queue.name)' stops: \(error)")
+        stop()
     }
 
     private func endGrace() {
@@ -156,15 +174,25 @@ public final class Worker: Service, Sendable {
             """)
     }
 
-    /// Cancels the handlers that are over their time and looks again when the next one will be.
+    /// Cancels the handlers that are over their time, gives up on those that go on nevertheless, and
+    /// looks again when the next one will be.
     func checkTimeouts() {
         let now = queue.broker.time.now()
-        let tasks = state.withLock { cell -> [Task<Void, Never>] in
+        let (tasks, hung, signals) = state.withLock { cell in
             cell.timeoutTimer = nil
             cell.timeoutCheckAt = nil
-            return cell.tasks(of: cell.worker.timedOut(at: now))
+            let tasks = cell.tasks(of: cell.worker.timedOut(at: now))
+            return (tasks, cell.worker.hung(at: now), cell.laneSignals)
         }
         tasks.forEach { $0.cancel() }
+        for id in hung {
+            Logger.current.warning(
+                """
+                the handler of message \(id) of '\(queue.name)' was cancelled and goes on: its lease \
+                is renewed no more and another run takes over, but it keeps its slot until it returns
+                """)
+        }
+        if !hung.isEmpty { signals.forEach { $0.fire() } }
         scheduleTimeoutCheck()
     }
 

@@ -31,6 +31,8 @@ struct WorkerCell: Sendable {
     let idleSignal = Signal()
     /// Fired when a slot has ended before its worker, or the worker has.
     let superviseSignal = Signal()
+    /// Why the worker ends before it was told to.
+    var failure: BrokerError?
     private(set) var isFinished = false
     private var hasBegun = false
     private var parked: [UnsafeContinuation<Void, Never>] = []

@@ -3,8 +3,9 @@ import DequeModule
 
 /// What a worker holds and what it should do next: a value that decides, without I/O.
 ///
-/// Messages go reserved → backlog → running → unsettled → settling → gone. Lanes ask ``nextStep(_:)``
-/// and carry it out; slots ask ``take(_:at:)``.
+/// Messages go reserved → backlog → running → unsettled → settling → gone; a forward that its target
+/// has no room for goes settling → deferred → unsettled. Lanes ask ``nextStep(_:)`` and carry it out;
+/// slots ask ``take(_:at:)``.
 struct WorkerState: Sendable {
     enum Step: Sendable {
         case exchange([Settlement], ReserveRequest?)
@@ -23,7 +24,9 @@ struct WorkerState: Sendable {
         var hardDeadline: Timestamp
         var lease: RunLease
         var isTimedOut = false
-        /// Its end was decided without it: lease lost, or released by a stop.
+        /// Past its hard deadline: it counts as nothing but a slot that is not free.
+        var isHung = false
+        /// Its end was decided without it: lease lost, hung, or released by a stop.
         var isAbandoned = false
     }
 
@@ -44,19 +47,25 @@ struct WorkerState: Sendable {
     /// By slot; nil where nothing runs.
     private(set) var slots: [Run?]
     private(set) var runningCount = 0
+    private var hungCount = 0
     private(set) var unsettled: [Settlement] = []
     private var unsettledSince: Timestamp?
     private(set) var settling: [LeaseToken] = []
+    /// Forwards whose targets were busy: held and renewed until they are tried again.
+    private(set) var deferred: [Settlement] = []
     private(set) var requested = 0
     /// The last reserve found nothing; ask again when the waker says so.
     private(set) var isDry = false
+    /// That reserve had no free slot to offer: what has one attempt may wait for one.
+    private var isDryForSlots = false
     private(set) var nextDue: Duration?
     /// A suspect is in hand or asked for: nothing else is taken (I6).
     private(set) var isExclusive = false
     private var suspectsWaiting = 0
     private var drainForSuspectsAt: Timestamp?
     private(set) var pausedUntil: Timestamp?
-    private var failures = 0
+    /// Trips in a row that failed.
+    private(set) var failures = 0
     private var sequence: UInt64 = 0
     /// Messages taken so far.
     var taken: UInt64 { sequence }
@@ -77,9 +86,18 @@ struct WorkerState: Sendable {
     }
 
     /// Held messages that are neither settled nor about to be.
-    var held: Int { runningCount + backlog.count + requested }
+    ///
+    /// What is deferred counts: a target that stays full slows this worker down instead of letting it
+    /// lease the whole queue.
+    var held: Int { runningCount + backlog.count + requested + deferred.count }
 
     var isIdle: Bool { held == 0 && unsettled.isEmpty && settling.isEmpty }
+
+    /// Nothing is in flight that a suspect could harm or be blamed for (I6). What hangs has lost its
+    /// lease, and would keep suspects waiting for ever.
+    private var isAlone: Bool {
+        held == hungCount && unsettled.isEmpty && settling.isEmpty
+    }
 
     // MARK: What to do next
 
@@ -91,15 +109,16 @@ struct WorkerState: Sendable {
         if phase != .working {
             if !unsettled.isEmpty { return .exchange(takeUnsettled(), nil) }
             let isDone = running.allSatisfy { $0.run.isAbandoned }
-            return isDone && settling.isEmpty && requested == 0 ? .finish : .wait(nil)
+            let isSettled = settling.isEmpty && deferred.isEmpty && requested == 0
+            return isDone && isSettled ? .finish : .wait(nil)
         }
         let waited = unsettledSince.map { now - $0 } ?? .zero
         let isDue = waited >= Self.settleDelay
         let mustSettle =
             !unsettled.isEmpty
             && (unsettled.count >= Self.settleBatch || isDue
-                || runningCount == 0 && backlog.isEmpty)
-        if let request = nextRequest(now, wantsAny: mustSettle || isIdle, random: &random) {
+                || runningCount == hungCount && backlog.isEmpty)
+        if let request = nextRequest(now, wantsAny: mustSettle || isAlone, random: &random) {
             requested += request.count
             isExclusive = request.takesSuspects
             return .exchange(takeUnsettled(), request)
@@ -115,7 +134,7 @@ struct WorkerState: Sendable {
         if let pausedUntil, now < pausedUntil { return false }
         // The first one needs a lane that waits for its delay.
         if unsettled.count == 1 || unsettled.count >= Self.settleBatch { return true }
-        if runningCount == 0 && backlog.isEmpty { return true }
+        if runningCount == hungCount && backlog.isEmpty { return true }
         if isDry || isExclusive { return false }
         return min(batch, concurrency + prefetch - held) >= reserveThreshold
     }
@@ -124,19 +143,21 @@ struct WorkerState: Sendable {
         _ now: Timestamp, wantsAny: Bool, random: inout Xoshiro
     ) -> ReserveRequest? {
         if isDry || isExclusive || isWaitingForSuspects(now, random: &random) { return nil }
+        // Why: what is leased ahead waits for a slot, and all of them hang.
+        if hungCount == concurrency { return nil }
         let want = min(batch, concurrency + prefetch - held)
         guard want >= (wantsAny ? 1 : reserveThreshold) else { return nil }
         var request = request
         request.count = want
         request.freeSlots = max(0, concurrency - held)
-        request.takesSuspects = isIdle
+        request.takesSuspects = isAlone
         return request
     }
 
     /// A busy worker that hears of suspects stops taking messages after a random while, so that it
     /// becomes empty and may ask for one; few workers do so at once (I6).
     private mutating func isWaitingForSuspects(_ now: Timestamp, random: inout Xoshiro) -> Bool {
-        guard suspectsWaiting > 0, !isIdle else {
+        guard suspectsWaiting > 0, !isAlone else {
             drainForSuspectsAt = nil
             return false
         }
@@ -176,13 +197,17 @@ struct WorkerState: Sendable {
     // MARK: What came back
 
     /// Takes in a reserve's messages; after a stop they go straight back.
-    mutating func reserved(_ reservation: Reservation, asked: Int, at now: Timestamp) {
-        requested -= asked
+    mutating func reserved(
+        _ reservation: Reservation, to request: ReserveRequest, at now: Timestamp
+    ) {
+        requested -= request.count
         failures = 0
         pausedUntil = nil
         suspectsWaiting = reservation.suspectsWaiting
         if reservation.messages.isEmpty {
-            isDry = true
+            isDryForSlots = request.freeSlots == 0
+            // A slot that became free meanwhile may be what a message of one attempt waits for.
+            isDry = !(isDryForSlots && held < concurrency)
             nextDue = reservation.nextDue.map { $0 - reservation.now }
         }
         let isSuspect = reservation.messages.first?.token.entry.isSuspect ?? false
@@ -223,10 +248,35 @@ struct WorkerState: Sendable {
             let ended = Set(settlements.lazy.map(\.token))
             settling.removeAll { ended.contains($0) }
         }
-        if isIdle {
-            isExclusive = false
-            if suspectsWaiting > 0 { isDry = false }
+        leaveExclusive()
+    }
+
+    /// Once nothing is in flight others may come in again, and a suspect that waits is asked for.
+    private mutating func leaveExclusive() {
+        guard isAlone else { return }
+        isExclusive = false
+        if suspectsWaiting > 0 { isDry = false }
+    }
+
+    /// These can't be settled at all; nothing more is done about them and their leases run out.
+    mutating func dropped(_ settlements: [Settlement]) { endSettling(settlements) }
+
+    /// Keeps forwards whose targets are busy; true when somebody must ``retryDeferred(at:)`` later.
+    mutating func deferForwards(_ settlements: [Settlement], at now: Timestamp) -> Bool {
+        if phase == .graceOver {
+            for settlement in settlements {
+                settle(Settlement(settlement.token, .release), at: now)
+            }
+            return false
         }
+        defer { deferred += settlements }
+        return deferred.isEmpty && !settlements.isEmpty
+    }
+
+    /// Tries what was deferred again, as far as it is still held.
+    mutating func retryDeferred(at now: Timestamp) {
+        for settlement in deferred { settle(settlement, at: now) }
+        deferred = []
     }
 
     /// Waits longer after each failure in a row, up to 5 s, with jitter.
@@ -261,8 +311,12 @@ struct WorkerState: Sendable {
         guard let run = slots[slot] else { return true }
         slots[slot] = nil
         runningCount -= 1
+        if run.isHung { hungCount -= 1 }
+        if isDryForSlots { isDry = false }
         averageRun += (Double((now - run.startedAt).milliseconds) - averageRun) / 16
         if !run.isAbandoned { settle(Settlement(run.leased.token, verdict), at: now) }
+        // Why: the end of an abandoned run settles nothing, so nobody else would say so.
+        leaveExclusive()
         return !run.isAbandoned && !run.isTimedOut
     }
 
@@ -277,16 +331,17 @@ struct WorkerState: Sendable {
     func tokensToRenew(at now: Timestamp) -> [LeaseToken] {
         let runs = running.filter { !$0.run.isAbandoned && now < $0.run.hardDeadline }
             .sorted { $0.run.sequence < $1.run.sequence }
-        return unsettled.map(\.token) + runs.map(\.run.leased.token)
+        return (unsettled + deferred).map(\.token) + runs.map(\.run.leased.token)
             + backlog.map(\.leased.token)
     }
 
     /// Forgets what was lost and is still in hand; returns the slots whose handlers must be told.
     mutating func lost(_ tokens: Set<LeaseToken>) -> (ids: [MessageID], slots: [Int]) {
         var ids = backlog.map(\.leased.token).filter(tokens.contains).map(\.id)
-        ids += unsettled.map(\.token).filter(tokens.contains).map(\.id)
+        ids += (unsettled + deferred).map(\.token).filter(tokens.contains).map(\.id)
         backlog.removeAll { tokens.contains($0.leased.token) }
         unsettled.removeAll { tokens.contains($0.token) }
+        deferred.removeAll { tokens.contains($0.token) }
         var told: [Int] = []
         for (slot, run) in running where tokens.contains(run.leased.token) && !run.isAbandoned {
             run.lease.lose()
@@ -294,8 +349,26 @@ struct WorkerState: Sendable {
             ids.append(run.leased.token.id)
             told.append(slot)
         }
-        if isExclusive && isIdle { isExclusive = false }
+        leaveExclusive()
         return (ids, told)
+    }
+
+    /// Gives up on runs that are past their hard deadlines, each once: their handlers are told that
+    /// the lease is lost, and what they return is dropped. Returns whom nobody had told before.
+    mutating func hung(at now: Timestamp) -> [MessageID] {
+        var ids: [MessageID] = []
+        for (slot, run) in running where !run.isHung && now >= run.hardDeadline {
+            slots[slot]?.isHung = true
+            hungCount += 1
+            if !run.isAbandoned {
+                slots[slot]?.isAbandoned = true
+                run.lease.lose()
+                ids.append(run.leased.token.id)
+            }
+        }
+        if hungCount == concurrency { releaseBacklog(at: now) }
+        leaveExclusive()
+        return ids
     }
 
     /// Marks runs that are over their time; returns their slots.
@@ -308,8 +381,10 @@ struct WorkerState: Sendable {
         return late
     }
 
+    /// When ``timedOut(at:)`` or ``hung(at:)`` will find something next.
     func nextTimeout() -> Timestamp? {
-        running.lazy.filter { !$0.run.isTimedOut }.map(\.run.timeoutAt).min()
+        running.lazy.filter { !$0.run.isHung }
+            .map { $0.run.isTimedOut ? $0.run.hardDeadline : $0.run.timeoutAt }.min()
     }
 
     func isTimedOut(_ slot: Int) -> Bool { slots[slot]?.isTimedOut ?? false }
@@ -318,6 +393,7 @@ struct WorkerState: Sendable {
 
     mutating func wake() {
         isDry = false
+        isDryForSlots = false
         nextDue = nil
     }
 
@@ -339,6 +415,8 @@ struct WorkerState: Sendable {
             slots[slot]?.isAbandoned = true
             settle(Settlement(run.leased.token, .release), at: now)
         }
+        for settlement in deferred { settle(Settlement(settlement.token, .release), at: now) }
+        deferred = []
         return left.map(\.slot)
     }
 

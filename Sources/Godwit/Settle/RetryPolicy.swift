@@ -42,14 +42,24 @@ public struct RetryPolicy: Sendable, Hashable {
 
     /// The verdict on a run that failed for `reason` after `attempt` earlier failures.
     ///
-    /// `maxAttempts` is the message's own, as its producer set it.
+    /// `maxAttempts` is the message's own, as its producer set it; the smaller maximum counts.
     public func verdict(
         attempt: Int, maxAttempts: UInt8, reason: String,
         using random: inout some RandomNumberGenerator
     ) -> Verdict {
         let delay = delay(afterFailures: attempt + 1, using: &random)
         return Verdict.retry(after: delay, reason: reason)
-            .bounded(attempt: attempt, maxAttempts: maxAttempts)
+            .bounded(attempt: attempt, maxAttempts: min(maxAttempts, storedMaxAttempts))
+    }
+
+    /// Whether the run after `attempt` failures is the last one; 255 is without end.
+    static func isLast(_ attempt: Int, of maxAttempts: UInt8) -> Bool {
+        maxAttempts != 255 && attempt + 1 >= Int(maxAttempts)
+    }
+
+    /// The same delays without a maximum of its own: the message's counts alone.
+    var unbounded: RetryPolicy {
+        RetryPolicy(maxAttempts: nil, base: base, cap: cap, hasJitter: hasJitter)
     }
 
     /// How long to wait after so many failures.

@@ -22,7 +22,7 @@ extension Verdict {
 
     /// The same by the two numbers: `attempt` earlier failures, and 255 for attempts without end.
     func bounded(attempt: Int, maxAttempts: UInt8) -> Verdict {
-        let isLast = maxAttempts != 255 && attempt + 1 >= Int(maxAttempts)
+        let isLast = RetryPolicy.isLast(attempt, of: maxAttempts)
         guard isLast, case .retry(_, let reason) = self else { return self }
         return .reject(reason.isEmpty ? "no attempts left" : reason)
     }

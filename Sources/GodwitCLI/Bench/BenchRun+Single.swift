@@ -20,7 +20,7 @@ extension BenchRun {
         if let then = before.processorSeconds, let now = after.processorSeconds {
             report.brokerCPUUsPerJob = (now - then) * 1e6 / Double(max(1, accepted))
         }
-        report.lost = accepted - record.handledCount
+        report.lost = try await lost(record, accepted)
         report.duplicates = record.duplicates
         let waits = try await idleWaits()
         report.p50Ms = waits.milliseconds(at: 50)

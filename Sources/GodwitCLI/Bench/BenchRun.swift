@@ -85,7 +85,7 @@ struct BenchRun: Sendable {
         try await work(record)
         report.processPerS = Double(record.handledCount) / Stopwatch.seconds(since: start)
         try await meter(since: before, jobs: accepted, isWaiting: false, &report)
-        finish(record, accepted, &report)
+        try await finish(record, accepted, &report)
     }
 
     private func measureLifecycle(_ report: inout BenchReport) async throws {
@@ -102,11 +102,21 @@ struct BenchRun: Sendable {
         report.lifecyclePerS = Double(record.handledCount) / Stopwatch.seconds(since: start)
         report.enqueuePerS = Double(options.jobs) / (Double(enqueued - start) / 1e9)
         try await meter(since: before, jobs: options.jobs, isWaiting: false, &report)
-        finish(record, options.jobs, &report)
+        try await finish(record, options.jobs, &report)
     }
 
-    private func finish(_ record: BenchRecord, _ accepted: Int, _ report: inout BenchReport) {
-        report.lost = accepted - record.handledCount
+    /// What the store says counts as much as what the handlers saw: a message is lost unless it was
+    /// handled and is completed there.
+    func lost(_ record: BenchRecord, _ accepted: Int) async throws -> Int {
+        let counts = try await store.broker.inspector.counts(of: queue.name)
+        let missing = max(accepted - record.handledCount, accepted - counts.completed)
+        return missing == 0 ? counts.leased + counts.dead : missing
+    }
+
+    private func finish(
+        _ record: BenchRecord, _ accepted: Int, _ report: inout BenchReport
+    ) async throws {
+        report.lost = try await lost(record, accepted)
         report.duplicates = record.duplicates
         report.p50Ms = record.waits.milliseconds(at: 50)
         report.p99Ms = record.waits.milliseconds(at: 99)

@@ -39,8 +39,14 @@ public final class MemoryBroker: Broker {
     public func enqueue(
         _ messages: [NewMessage], to queue: QueueName
     ) async throws(BrokerError) -> [EnqueueOutcome] {
-        try validation.check(messages, for: queue)
-        return try run("enqueue to '\(queue)'", queue) { $0.enqueue(messages, to: queue, now: $1) }
+        try validation.check(messages, for: queue, at: time.now())
+        return try run("enqueue to '\(queue)'", queue) {
+            ledger, now -> Result<[EnqueueOutcome], BrokerError> in
+            if let (kind, known) = ledger.clash(of: messages, in: queue) {
+                return Result.failure(validation.clash(kind, known, in: queue))
+            }
+            return .success(ledger.enqueue(messages, to: queue, now: now))
+        }.get()
     }
 
     public func reserve(
@@ -115,7 +121,8 @@ public final class MemoryBroker: Broker {
     private func settleNow(
         _ settlements: [Settlement], in queue: QueueName
     ) throws(BrokerError) -> [SettleOutcome] {
-        try locked("settle in '\(queue)'") { state in
+        try validation.check(settlements, in: queue)
+        return try locked("settle in '\(queue)'") { state in
             let now = time.now()
             let outcomes = state.ledger.settle(settlements, in: queue, now: now)
             wake(queue, &state, now)

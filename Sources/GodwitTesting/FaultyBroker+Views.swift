@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+import Godwit
+
+/// The operator, inspector and event log of a ``FaultyBroker``: each call is one `operate`, `inspect`
+/// or `events` that may have a fault in line.
+struct FaultyView: Operator, Inspector, EventLog {
+    let broker: FaultyBroker
+    let inner: any Broker
+
+    private func operate<R>(
+        _ body: () async throws(BrokerError) -> R
+    ) async throws(BrokerError) -> R { try await broker.perform(.operate, body) }
+
+    private func inspect<R>(
+        _ body: () async throws(BrokerError) -> R
+    ) async throws(BrokerError) -> R { try await broker.perform(.inspect, body) }
+
+    // MARK: Operator
+
+    func redrive(
+        _ ids: [MessageID], in queue: QueueName
+    ) async throws(BrokerError) -> [RedriveOutcome] {
+        try await operate { () async throws(BrokerError) in
+            try await inner.operator.redrive(ids, in: queue)
+        }
+    }
+
+    func cancel(_ ids: [MessageID], in queue: QueueName) async throws(BrokerError) -> [Bool] {
+        try await operate { () async throws(BrokerError) in
+            try await inner.operator.cancel(ids, in: queue)
+        }
+    }
+
+    func promote(_ ids: [MessageID], in queue: QueueName) async throws(BrokerError) -> [Bool] {
+        try await operate { () async throws(BrokerError) in
+            try await inner.operator.promote(ids, in: queue)
+        }
+    }
+
+    func pause(_ queue: QueueName) async throws(BrokerError) {
+        try await operate { () async throws(BrokerError) in
+            try await inner.operator.pause(queue)
+        }
+    }
+
+    func resume(_ queue: QueueName) async throws(BrokerError) {
+        try await operate { () async throws(BrokerError) in
+            try await inner.operator.resume(queue)
+        }
+    }
+
+    func purge(_ queue: QueueName, limit: Int) async throws(BrokerError) -> Int {
+        try await operate { () async throws(BrokerError) in
+            try await inner.operator.purge(queue, limit: limit)
+        }
+    }
+
+    func settings(of queue: QueueName) async throws(BrokerError) -> QueueSettings {
+        try await operate { () async throws(BrokerError) in
+            try await inner.operator.settings(of: queue)
+        }
+    }
+
+    func apply(_ settings: QueueSettings, to queue: QueueName) async throws(BrokerError) {
+        try await operate { () async throws(BrokerError) in
+            try await inner.operator.apply(settings, to: queue)
+        }
+    }
+
+    // MARK: Inspector
+
+    func queues() async throws(BrokerError) -> [QueueName] {
+        try await inspect { () async throws(BrokerError) in try await inner.inspector.queues() }
+    }
+
+    func counts(of queue: QueueName) async throws(BrokerError) -> QueueCounts {
+        try await inspect { () async throws(BrokerError) in
+            try await inner.inspector.counts(of: queue)
+        }
+    }
+
+    func message(
+        _ id: MessageID, in queue: QueueName
+    ) async throws(BrokerError) -> MessageRecord? {
+        try await inspect { () async throws(BrokerError) in
+            try await inner.inspector.message(id, in: queue)
+        }
+    }
+
+    func messages(
+        _ state: MessageState, in queue: QueueName, after cursor: PageCursor?, limit: Int
+    ) async throws(BrokerError) -> MessagePage {
+        try await inspect { () async throws(BrokerError) in
+            try await inner.inspector.messages(state, in: queue, after: cursor, limit: limit)
+        }
+    }
+
+    func check(_ queue: QueueName, limit: Int) async throws(BrokerError) -> [String] {
+        try await inspect { () async throws(BrokerError) in
+            try await inner.inspector.check(queue, limit: limit)
+        }
+    }
+
+    // MARK: Event log
+
+    func events(
+        in queue: QueueName, after position: EventPosition?, limit: Int
+    ) async throws(BrokerError) -> [EventBatch] {
+        try await broker.perform(.events) { () async throws(BrokerError) in
+            try await inner.eventLog.events(in: queue, after: position, limit: limit)
+        }
+    }
+
+    func markArchived(
+        through position: EventPosition, in queue: QueueName
+    ) async throws(BrokerError) {
+        try await broker.perform(.events) { () async throws(BrokerError) in
+            try await inner.eventLog.markArchived(through: position, in: queue)
+        }
+    }
+}
