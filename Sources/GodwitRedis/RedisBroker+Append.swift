@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 public import Godwit
 import RedisClient
+import Synchronization
 
 /// Keyed streams, in one profile: packed. Keys of a stream, behind the tag `{ns:s:<stream>:0}:`
 ///

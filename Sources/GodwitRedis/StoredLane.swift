@@ -52,7 +52,7 @@ extension StoredPoint {
             let head = Int(rest.number(at: 0, bytes: 4))
             let isLate = head & 1 == 1
             let size = head >> 1
-            let start = size(ofBody: 0, isLate: isLate)
+            let start = Self.size(ofBody: 0, isLate: isLate)
             guard size >= start, rest.count >= size else { return nil }
             points.append(
                 StoredPoint(

@@ -62,7 +62,8 @@ import Testing
             }
             for key in keys {
                 let memory = try await broker.memories(of: [key], window: 5, in: .meters)
-                #expect(memory[0].window.map(\.body) == (0..<3).map { NewPoint.at($0, of: key).body })
+                #expect(
+                    memory[0].window.map(\.body) == (0..<3).map { NewPoint.at($0, of: key).body })
             }
             #expect(try await broker.check(stream: .meters, limit: 1000) == [])
         }
@@ -236,7 +237,8 @@ import Testing
                     .messages.first)
             #expect(again.token.id == ids[0])
             #expect(again.body.count == 100)
-            #expect(try await broker.settle([Settlement(again.token, .ack)], in: .meters) == [.done])
+            #expect(
+                try await broker.settle([Settlement(again.token, .ack)], in: .meters) == [.done])
             var settings = QueueSettings()
             settings.keepDead = 0
             try await broker.operator.apply(settings, to: .meters)

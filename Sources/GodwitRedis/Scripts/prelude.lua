@@ -255,22 +255,24 @@ end
 -- Handled points enter the window of their key, and the oldest beyond `bytes` leave it: at once while
 -- it is small, so that it takes no more memory than it must; else when it has grown to twice that.
 local function keep(key, records, bytes)
-  local name, kept, at = tag .. 'w:' .. key, nil, 1
+  local name, old, new, at = tag .. 'w:' .. key, '', '', 1
   if bytes > 1024 then
     if call('APPEND', name, table.concat(records)) <= 2 * bytes then return end
-    kept = call('GET', name)
+    old = call('GET', name)
   else
     local first, size = #records + 1, 0
     while first > 1 and size + #records[first - 1] <= bytes do
       first = first - 1
       size = size + #records[first]
     end
-    kept = table.concat(records, '', first)
+    new = records[2] and table.concat(records, '', first) or records[first] or ''
     -- What is older is looked at only where there is room for it.
-    if first == 1 and size < bytes then kept = (call('GET', name) or '') .. kept end
+    if first == 1 and size < bytes then old = call('GET', name) or '' end
   end
-  while #kept - at + 1 > bytes do at = at + math.max(12, floor(read('>I4', kept, at) / 2)) end
-  if at > #kept then call('DEL', name) else call('SET', name, sub(kept, at)) end
+  bytes = bytes - #new
+  while #old - at + 1 > bytes do at = at + math.max(12, floor(read('>I4', old, at) / 2)) end
+  local kept = sub(old, at) .. new
+  if kept == '' then call('DEL', name) else call('SET', name, kept) end
 end
 
 -- piece: drop

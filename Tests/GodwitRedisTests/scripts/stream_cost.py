@@ -77,6 +77,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--lanes", type=int, default=32)
+    parser.add_argument("--points", type=int, nargs="+", default=[1, 16])
+    parser.add_argument("--windows", type=int, nargs="+", default=[10, 100, 1000])
     parser.add_argument("--against", help="another folder of scripts")
     given = parser.parse_args()
     streams = [Stream("scripts", SCRIPTS)]
@@ -85,8 +87,8 @@ def main():
     try:
         print(f"{given.lanes} lanes per call, µs of Redis CPU per point, min (median)")
         print("    N points  append        reserve       commit        sum            B per key")
-        for points in (1, 16):
-            for window in (10, 100, 1000):
+        for points in given.points:
+            for window in given.windows:
                 count = {10: 8192, 100: 2048, 1000: 1024}[window]
                 keys = [b"printer-%06d" % i for i in range(count)]
                 rows = [[] for _ in streams]
