@@ -146,11 +146,11 @@ extension RedisBroker {
     }
 
     /// A message's value: band, kind, attempts, and the body behind them.
-    private func append(_ message: NewMessage, to command: inout RedisCommand) {
+    func append(_ message: NewMessage, to command: inout RedisCommand, isUnique: Bool = true) {
         let body = message.body
         let head = StoredValue.Head(
             band: message.priority.band | Entry.sizeClass(ofBody: body.count) << 3
-                | (message.uniqueKey == nil ? 0 : 0x80),
+                | (message.uniqueKey == nil || !isUnique ? 0 : 0x80),
             kind: message.kind.hash, maxAttempts: message.maxAttempts)
         command.append(count: StoredValue.headBytes + body.count) { buffer in
             head.write(into: buffer)
@@ -163,7 +163,7 @@ extension RedisBroker {
     }
 
     /// 0 is now, more is a delay in ms, less is a moment in ms.
-    private func due(_ due: NewMessage.Due) -> Int {
+    func due(_ due: NewMessage.Due) -> Int {
         let latest = Int64(0xFFFF_FFFF_FFFF)
         switch due {
         case .now: return 0

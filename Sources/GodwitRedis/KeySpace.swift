@@ -21,11 +21,28 @@ struct KeySpace: Sendable {
     static let registered = "q:1"
 
     init(namespace: String, queue: QueueName, shard: Int = 0) {
+        self.init(namespace: namespace, tag: "{\(namespace):q:\(queue.text):\(shard)}:")
+    }
+
+    /// A stream of one shard: its points that wait are `p:<key>`, windows `w:<key>`; see RedisBroker+Append.
+    init(namespace: String, stream: QueueName) {
+        self.init(namespace: namespace, tag: "{\(namespace):s:\(stream.text):0}:")
+    }
+
+    private init(namespace: String, tag: String) {
         registry = Self.registry(of: namespace)
-        tag = "{\(namespace):q:\(queue.text):\(shard)}:"
+        self.tag = tag
         markers = tag + "mk:"
         lists = Array((tag + "w:").utf8)
     }
+
+    /// The value of a stream in the registry; its field is ``field(ofStream:)``, so that a stream and
+    /// the queue of its dead letters, which has the same name, both stand there.
+    static let registeredStream = "s:1"
+    /// No name of a queue holds a slash.
+    static let streamPrefix = "s/"
+
+    static func field(ofStream stream: QueueName) -> String { streamPrefix + stream.text }
 
     static func registry(of namespace: String) -> String { "godwit:\(namespace):queues" }
 
@@ -75,6 +92,12 @@ struct KeySpace: Sendable {
     func marker(of kind: UInt32?) -> String {
         markers + (kind.map { Self.field(of: $0) } ?? "any")
     }
+
+    /// The marker that wakes who waits for lanes of a stream.
+    var laneMarker: String { markers + "lanes" }
+
+    /// `w:<band>:<kind>` by itself.
+    func list(band: UInt8, kind: UInt32) -> String { "\(tag)w:\(band):\(Self.field(of: kind))" }
 
     /// The bytes that a list's key takes, for sizing commands.
     var listBytes: Int { lists.count + 11 }

@@ -8,6 +8,7 @@ extension RedisBroker: Inspector {
         let command = RedisCommand(["HKEYS", KeySpace.registry(of: namespace)])
         var names: [QueueName] = []
         for field in try await value(of: command, what).elements ?? [] {
+            if field.string?.hasPrefix(KeySpace.streamPrefix) == true { continue }
             do throws(InvalidName) {
                 names.append(try QueueName(field.string ?? ""))
             } catch {

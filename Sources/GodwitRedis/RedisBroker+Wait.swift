@@ -14,6 +14,22 @@ extension RedisBroker {
     public func wait(
         for kinds: [Kind]?, in queue: QueueName, upTo timeout: Duration
     ) async {
+        let queue = book(queue)
+        await wait(upTo: timeout) { await self.block(for: kinds, in: queue, upTo: timeout) }
+    }
+
+    /// Blocks on the one marker of a stream: every word that makes a lane ready or parks it arms it.
+    public func waitForLanes(in stream: QueueName, upTo timeout: Duration) async {
+        let marker = streamBook(stream).keys.laneMarker
+        await wait(upTo: timeout) {
+            await self.block(upTo: timeout, atMost: Self.longestBlock) { [marker] }
+        }
+    }
+
+    /// Returns with `block`, or after `timeout`, or when the task is cancelled or the broker shut down.
+    private func wait(
+        upTo timeout: Duration, _ block: @escaping @Sendable () async -> Void
+    ) async {
         if timeout <= .zero || Task.isCancelled { return }
         let signal = Signal()
         let key = state.withLock { state -> UInt64? in
@@ -30,7 +46,7 @@ extension RedisBroker {
         }
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await signal.wait() }
-            group.addTask { await self.block(for: kinds, in: self.book(queue), upTo: timeout) }
+            group.addTask { await block() }
             await group.next()
             group.cancelAll()
         }
@@ -38,20 +54,27 @@ extension RedisBroker {
         state.withLock { $0.waiters[key] = nil }
     }
 
-    /// Returns when a marker was taken, the time is over, or the task is cancelled.
     private func block(for kinds: [Kind]?, in queue: RedisQueue, upTo timeout: Duration) async {
+        if kinds?.isEmpty == true {
+            while !Task.isCancelled { try? await ContinuousClock().sleep(for: Self.longestBlock) }
+            return
+        }
+        let longest = kinds == nil ? Self.longestBlockOfAny : Self.longestBlock
+        await block(upTo: timeout, atMost: longest) { try await self.markers(of: kinds, in: queue) }
+    }
+
+    /// Returns when a marker was taken, the time is over, or the task is cancelled.
+    private func block(
+        upTo timeout: Duration, atMost longest: Duration, on markers: () async throws -> [String]
+    ) async {
         let clock = ContinuousClock()
         let start = clock.now
         while !Task.isCancelled {
             let left = time.isVirtual ? Self.longestBlock : timeout - (clock.now - start)
             if left <= .zero { return }
-            if kinds?.isEmpty == true {
-                try? await clock.sleep(for: left)
-                continue
-            }
-            let block = min(left, kinds == nil ? Self.longestBlockOfAny : Self.longestBlock)
+            let block = min(left, longest)
             do {
-                let markers = try await markers(of: kinds, in: queue)
+                let markers = try await markers()
                 var command = RedisCommand("BZPOPMIN", capacity: 64 * (markers.count + 1))
                 command.append(contentsOf: markers)
                 // Milliseconds at least: zero would wait for ever.

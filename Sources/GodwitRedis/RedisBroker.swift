@@ -20,6 +20,7 @@ public final class RedisBroker: Broker {
         var inFlight = 0
         var drained: [UnsafeContinuation<Void, Never>] = []
         var queues: [QueueName: RedisQueue] = [:]
+        var streams: [QueueName: RedisQueue] = [:]
         var waiters: [UInt64: Signal] = [:]
         var lastWaiter: UInt64 = 0
     }
@@ -140,6 +141,16 @@ public final class RedisBroker: Broker {
             if let book = state.queues[queue] { return book }
             let book = RedisQueue(queue, keys: KeySpace(namespace: namespace, queue: queue))
             state.queues[queue] = book
+            return book
+        }
+    }
+
+    /// One stream as this process knows it: as a queue, of other keys.
+    func streamBook(_ stream: QueueName) -> RedisQueue {
+        state.withLock { state in
+            if let book = state.streams[stream] { return book }
+            let book = RedisQueue(stream, keys: KeySpace(namespace: namespace, stream: stream))
+            state.streams[stream] = book
             return book
         }
     }

@@ -37,9 +37,13 @@ package struct ScriptText {
     }
 
     /// The whole text of a word. A piece that is not in the prelude is the programmer's error.
-    package func text(of word: String) -> String {
+    ///
+    /// A word that can emit has a line `-- emits:`; in the variant that does, `emit` stands there.
+    package func text(of word: String, emitting emit: String? = nil) -> String {
         var flag = ""
         var rest = word
+        if let emit { rest = Self.replacing("-- emits:", in: word) { _ in emit } }
+        let word = rest
         if word.hasPrefix("#!"), let end = word.firstIndex(of: "\n") {
             flag = word[...end].description
             rest = word[word.index(after: end)...].description
@@ -59,6 +63,22 @@ package struct ScriptText {
         return flag + clock + head + chosen.map(\.text).joined() + rest
     }
 
+    /// `text`, whose line `-- calls: name` becomes that word as a local function `name_word`: it takes
+    /// its keys and arguments as the server would give them, so that no logic is written twice.
+    package static func joining(_ name: String, _ word: String, into text: String) -> String {
+        replacing("-- calls: \(name)", in: text) { _ in
+            "local function \(name)_word(KEYS, ARGV)\n"
+                + "local tag, markers = KEYS[1], KEYS[2]\n\(word)end\n"
+        }
+    }
+
+    private static func replacing(
+        _ mark: String, in text: String, _ with: (Substring) -> String
+    ) -> String {
+        text.split(separator: "\n", omittingEmptySubsequences: false)
+            .map { $0.contains(mark) ? with($0) : String($0) }.joined(separator: "\n")
+    }
+
     private static func names(after label: String, in line: Substring) -> [Substring] {
         guard let range = line.firstRange(of: label) else { return [] }
         return line[range.upperBound...].split(separator: " ")
@@ -69,6 +89,8 @@ package struct ScriptText {
 package struct Scripts: Sendable {
     let enqueue, reserve, ack, settle, renew, checkpoint: RedisScript
     let reclaim, redrive, promote, cancel, purge, prune: RedisScript
+    let streamAppend, streamReserve, streamCommit, streamCommitEmit, streamRenew: RedisScript
+    let streamReclaim, streamExpire, streamOperate, streamLook: RedisScript
 
     /// `isVirtual`: the time is the last argument of every call, instead of the server's own.
     package init(isVirtual: Bool) {
@@ -76,9 +98,13 @@ package struct Scripts: Sendable {
         let assembly = ScriptText(
             clock: String(decoding: clock, as: UTF8.self),
             prelude: String(decoding: PackageResources.prelude_lua, as: UTF8.self))
-        func script(_ name: String, _ word: [UInt8]) -> RedisScript {
-            RedisScript(
-                name: name, source: assembly.text(of: String(decoding: word, as: UTF8.self)))
+        let emit = ScriptText.joining(
+            "enqueue", String(decoding: PackageResources.enqueue_lua, as: UTF8.self),
+            into: String(decoding: PackageResources.stream_emit_lua, as: UTF8.self))
+        func script(_ name: String, _ word: [UInt8], emits: Bool = false) -> RedisScript {
+            let word = String(decoding: word, as: UTF8.self)
+            return RedisScript(
+                name: name, source: assembly.text(of: word, emitting: emits ? emit : nil))
         }
         enqueue = script("enqueue", PackageResources.enqueue_lua)
         reserve = script("reserve", PackageResources.reserve_lua)
@@ -92,12 +118,25 @@ package struct Scripts: Sendable {
         cancel = script("cancel", PackageResources.cancel_lua)
         purge = script("purge", PackageResources.purge_lua)
         prune = script("prune", PackageResources.prune_lua)
+        streamAppend = script("stream_append", PackageResources.stream_append_lua)
+        streamReserve = script("stream_reserve", PackageResources.stream_reserve_lua)
+        streamCommit = script("stream_commit", PackageResources.stream_commit_lua)
+        // Why two: most commits emit nothing, and need not pay for what could.
+        streamCommitEmit = script(
+            "stream_commit that emits", PackageResources.stream_commit_lua, emits: true)
+        streamRenew = script("stream_renew", PackageResources.stream_renew_lua)
+        streamReclaim = script("stream_reclaim", PackageResources.stream_reclaim_lua)
+        streamExpire = script("stream_expire", PackageResources.stream_expire_lua)
+        streamOperate = script(
+            "stream_operate", PackageResources.stream_operate_lua, emits: true)
+        streamLook = script("stream_look", PackageResources.stream_look_lua)
     }
 
     package var all: [RedisScript] {
         [
             enqueue, reserve, ack, settle, renew, checkpoint, reclaim, redrive, promote, cancel,
-            purge, prune,
+            purge, prune, streamAppend, streamReserve, streamCommit, streamCommitEmit, streamRenew,
+            streamReclaim, streamExpire, streamOperate, streamLook,
         ]
     }
 }

@@ -8,6 +8,11 @@
 --   record      = entry (waits) · token (leased) · token with a new entry, letter 1, when 6, reason
 --   body        = band 1 | kind 4 | max 1 | the producer's bytes; '' is a tombstone
 --   ended       = first 6 | when 6 | letter 1 | ids: an element of `c`; first = endings before it
+--   point     = size × 2, and 1 where late 4 | id 8 (ms 6, sequence 2) | for a late one the newest id
+--               before it 8 | bytes; size counts all of these
+--   lane      = position 6 | newest id 8 | attempt 1 | lost 1 | handledAt 6 | a state of up to 42 bytes;
+--               of a key of a stream. A longer state stands in the hash `sv`: a field of its own costs
+--               100 bytes, and every commit writes the lane anyway.
 --
 -- KEYS[1] the tag with its colon, KEYS[2] the prefix of the markers; neither ever exists as a key,
 -- so in a slot that migrates each call is answered TRYAGAIN before anything is written.
@@ -210,4 +215,75 @@ local function history(tokens, letters, reasons)
       .. pack('>I2', math.min(count + 1, 65535)) .. letters[i] .. string.char(#reason) .. reason
   end
   call('HSET', tag .. 'ah', unpack(writes))
+end
+
+-- piece: new_lane
+-- A key of a stream that has handled nothing yet.
+local new_lane = string.rep('\0', 22)
+
+-- piece: newest, uses: new_lane
+-- ms and sequence of the newest id up to a waiting point: its own, or for a late one that before it.
+local function newest(record) return read('>I6I2', record, byte(record, 4) % 2 == 1 and 13 or 5) end
+
+-- piece: join, uses: new_lane
+-- Puts lanes among the ready: RPUSH at the tail, LPUSH at the head, in their order either way; those
+-- with two lost leases or more among the suspects (I6). keys[key] is what each has lost.
+local function join(command, keys)
+  if #keys == 0 then return end
+  local ready, suspects, first, last, step = {}, {}, 1, #keys, 1
+  if command == 'LPUSH' then first, last, step = last, 1, -1 end
+  for i = first, last, step do
+    local list = keys[keys[i]] > 1 and suspects or ready
+    list[#list + 1] = keys[i]
+  end
+  if #ready > 0 then call(command, tag .. 'rd', unpack(ready)) end
+  if #suspects > 0 then call(command, tag .. 'rd!', unpack(suspects)) end
+end
+
+-- piece: promote_lanes, uses: join
+-- Parked lanes that are due join the tail, at most 64.
+local function promote_lanes()
+  local due = call('ZRANGE', tag .. 'ld', '-inf', now, 'BYSCORE', 'LIMIT', '0', '64')
+  if #due == 0 then return end
+  call('ZREM', tag .. 'ld', unpack(due))
+  local lanes = call('HMGET', tag .. 'ln', unpack(due))
+  for i = 1, #due do due[due[i]] = lanes[i] and byte(lanes[i], 16) or 0 end
+  join('RPUSH', due)
+end
+
+-- piece: keep
+-- Handled points enter the window of their key, and the oldest beyond `bytes` leave it: at once while
+-- it is small, so that it takes no more memory than it must; else when it has grown to twice that.
+local function keep(key, records, bytes)
+  local name, old, new, at = tag .. 'w:' .. key, '', '', 1
+  if bytes > 1024 then
+    if call('APPEND', name, table.concat(records)) <= 2 * bytes then return end
+    old = call('GET', name)
+  else
+    local first, size = #records + 1, 0
+    while first > 1 and size + #records[first - 1] <= bytes do
+      first = first - 1
+      size = size + #records[first]
+    end
+    new = records[2] and table.concat(records, '', first) or records[first] or ''
+    -- What is older is looked at only where there is room for it.
+    if first == 1 and size < bytes then old = call('GET', name) or '' end
+  end
+  bytes = bytes - #new
+  while #old - at + 1 > bytes do at = at + math.max(12, floor(read('>I4', old, at) / 2)) end
+  local kept = sub(old, at) .. new
+  if kept == '' then call('DEL', name) else call('SET', name, kept) end
+end
+
+-- piece: drop
+-- Keys → gone, with an entry among the dropped: position 6 | handledAt 6 | droppedAt 6 | key.
+local function drop(keys, lanes)
+  if #keys == 0 then return end
+  for i = 1, #keys do
+    call('DEL', tag .. 'w:' .. keys[i])
+    call('LPUSH', tag .. 'dk', sub(lanes[i], 1, 6) .. sub(lanes[i], 17, 22) .. when .. keys[i])
+  end
+  for _, name in ipairs({ 'ln', 'sv', 'why' }) do call('HDEL', tag .. name, unpack(keys)) end
+  call('LTRIM', tag .. 'dk', 0, 999)
+  call('HINCRBY', tag .. 'st', 'dropped', #keys)
 end

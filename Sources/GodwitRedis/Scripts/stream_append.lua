@@ -1,0 +1,135 @@
+-- stream_append: nothing → waiting; an idle lane → ready, any other stays where it is
+-- Guarantee: an id that the key holds is never a second point (I12); nothing that waits is dropped.
+-- KEYS[1] tag   KEYS[2] markers
+-- ARGV[1] most waiting points of a key   ARGV[2] '1': a late point is appended, marked
+-- ARGV[3…] per lane (≤ 128, ≤ 1024 points in all): key, head, then its points as records.
+--          head: number of points 2 | 1 where their ids rise | ms of their newest 6
+-- Returns: flat (index, code) of what was not plainly appended; 1 appended late · 2 late, refused ·
+--          3 duplicate · 4 full · 5 ahead.
+-- Cost: O(points). An id that is not newer than the newest: + its key's waiting points from that id
+--       on, + its window.
+-- uses: newest
+local most, takes_late = tonumber(ARGV[1]), ARGV[2] == '1'
+local keys, counts, rising, peaks, firsts, n, at = {}, {}, {}, {}, {}, 0, 3
+while at < #ARGV do
+  n = n + 1
+  keys[n], firsts[n] = ARGV[at], at + 2
+  counts[n], rising[n], peaks[n] = read('>I2BI6', ARGV[at + 1])
+  at = at + 2 + counts[n]
+end
+local lanes = call('HMGET', tag .. 'ln', unpack(keys))
+local horizon = now + 86400000
+local answers, fresh, ready, appended, late_ones, base = {}, {}, {}, 0, 0, 0
+
+local function answer(place, code)
+  answers[#answers + 1] = place
+  answers[#answers + 1] = code
+end
+
+-- The ids among the waiting points, from the tail to where none can be as new as (ms, seq).
+local function waiting_ids(list, length, ms, seq)
+  local ids = {}
+  while length > 0 do
+    local part = call('LRANGE', list, math.max(0, length - 128), length - 1)
+    for j = #part, 1, -1 do
+      ids[sub(part[j], 5, 12)] = true
+      local before, before_seq = newest(part[j])
+      if before < ms or (before == ms and before_seq < seq) then return ids end
+    end
+    length = length - #part
+    if #part == 0 then break end
+  end
+  return ids
+end
+
+-- Appends one by one: some are late, known, too many or ahead. Returns how many waited, how many came.
+local function one_by_one(i, list, ms, seq)
+  local key, first, length, records = keys[i], firsts[i], call('LLEN', list), {}
+  local low, low_seq = 281474976710656, 0
+  for j = first, first + counts[i] - 1 do
+    local m, s = read('>I6I2', ARGV[j], 5)
+    if m < low or (m == low and s < low_seq) then low, low_seq = m, s end
+  end
+  local ids = waiting_ids(list, length, low, low_seq)
+  local window, window_ids = nil, nil
+  local function in_window(id)
+    window = window or call('GET', tag .. 'w:' .. key) or ''
+    if not string.find(window, id, 1, true) then return false end
+    if not window_ids then -- these bytes are there; as an id?
+      window_ids = {}
+      local place = 1
+      while place < #window do
+        window_ids[sub(window, place + 4, place + 11)] = true
+        place = place + math.max(12, floor(read('>I4', window, place) / 2))
+      end
+    end
+    return window_ids[id]
+  end
+  for j = 0, counts[i] - 1 do
+    local record, code = ARGV[first + j], nil
+    local id, m, s = sub(record, 5, 12), read('>I6I2', record, 5)
+    local is_late = m < ms or (m == ms and s <= seq)
+    if m > horizon then
+      code = 5
+    elseif is_late and (ids[id] or in_window(id)) then
+      code = 3
+    elseif is_late and not takes_late then
+      code = 2
+    elseif length + #records >= most then
+      code = 4
+    elseif is_late then
+      code, late_ones = 1, late_ones + 1
+      record = pack('>I4', read('>I4', record) + 17) .. id .. pack('>I6I2', ms, seq)
+        .. sub(record, 13)
+    else
+      ms, seq = m, s
+    end
+    if code then answer(base + j, code) end
+    if not code or code == 1 then
+      ids[id] = true
+      records[#records + 1] = record
+    end
+  end
+  if #records > 0 then call('RPUSH', list, unpack(records)) end
+  return length, #records
+end
+
+for i = 1, n do
+  local list, first, count = tag .. 'p:' .. keys[i], firsts[i], counts[i]
+  local ms, seq, waited = 0, 0, 0
+  if lanes[i] then ms, seq = read('>I6I2', lanes[i], 7) end
+  local tail = call('LINDEX', list, -1)
+  if tail then
+    local m, s = newest(tail)
+    if m > ms or (m == ms and s > seq) then ms, seq = m, s end
+  end
+  local m, s = read('>I6I2', ARGV[first], 5)
+  if rising[i] == 1 and peaks[i] <= horizon and (m > ms or (m == ms and s > seq)) then
+    waited = call('RPUSH', list, unpack(ARGV, first, first + count - 1)) - count
+    local over = math.min(count, waited + count - most)
+    if over > 0 then -- only what came just now, and nobody has been told of
+      call('RPOP', list, over)
+      for j = count - over, count - 1 do answer(base + j, 4) end
+      count = count - over
+    end
+  else
+    waited, count = one_by_one(i, list, ms, seq)
+  end
+  if count > 0 then
+    appended = appended + count
+    if waited == 0 then ready[#ready + 1] = keys[i] end
+    if not lanes[i] then
+      fresh[#fresh + 1] = keys[i]
+      fresh[#fresh + 1] = new_lane
+    end
+  end
+  base = base + counts[i]
+end
+if #fresh > 0 then call('HSET', tag .. 'ln', unpack(fresh)) end
+if #ready > 0 then
+  call('RPUSH', tag .. 'rd', unpack(ready))
+  call('ZADD', markers .. 'lanes', '0', '0')
+end
+if appended > 0 then call('HINCRBY', tag .. 'st', 'app', appended) end
+if late_ones > 0 then call('HINCRBY', tag .. 'st', 'late', late_ones) end
+return answers
