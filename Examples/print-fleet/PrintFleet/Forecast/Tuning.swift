@@ -31,5 +31,7 @@ enum Tuning {
     static let center = tune("center", 1.0)
     static let lowEdge = tune("lowEdge", 0.08)
     static let highEdge = tune("highEdge", 0.5)
+    /// Use in percent beyond the fall of the level that proves a change nobody saw.
+    static let unseen = tune("unseen", 55)
     static let coverageDrift = tune("coverageDrift", 0.02)
 }

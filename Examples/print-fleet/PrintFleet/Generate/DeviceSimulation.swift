@@ -26,11 +26,23 @@ struct DeviceSimulation {
         lives = draw.supplies.map { SupplyLife(draw, $0, recipe, swaps: swaps) }
     }
 
-    /// Pages printed up to `time`, on the day's even course.
-    func pages(at time: Double, of counts: [Int], _ sums: [Int]) -> Int {
+    /// Pages wanted up to `time`, on the day's even course.
+    private func wanted(_ time: Double, _ counts: [Int], _ sums: [Int]) -> Int {
         let day = min(Int(time), counts.count - 1)
         let share = Clockwork.share(time - Double(day))
         return sums[day] + Int((Double(counts[day]) * share).rounded(.down))
+    }
+
+    /// Pages printed up to `time`: a device without black prints nothing, unless the recipe says so.
+    func pages(at time: Double, of counts: [Int], _ sums: [Int]) -> Int {
+        var pages = wanted(time, counts, sums)
+        guard !recipe.printsWhenEmpty, let black = lives.first else { return pages }
+        for cartridge in black.cartridges {
+            guard let depleted = cartridge.depleted, depleted < time else { continue }
+            let end = min(time, cartridge.removed ?? time)
+            pages -= wanted(end, counts, sums) - wanted(depleted, counts, sums)
+        }
+        return pages
     }
 
     /// The readings in the order they arrive.

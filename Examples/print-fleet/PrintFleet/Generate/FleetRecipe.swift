@@ -11,6 +11,8 @@ package struct FleetRecipe: Sendable {
     /// Mean number of changes of the usage regime per 730 days.
     package var regimes: Double = 1.2
     package var meters: Int = 0
+    /// Whether pages go on while black is empty. Off: the user waits or goes elsewhere.
+    package var printsWhenEmpty = false
     /// Share of devices with cyan, magenta and yellow beside black.
     package var color: Double = 0
     /// Share of replacements that are refills to 60–95 %.

@@ -90,9 +90,15 @@ struct SupplyLife {
             var what = 0
             if next < plans.count, plans[next].time < end { (end, what) = (plans[next].time, 1) }
             if let at = change, at < end { (end, what) = (at, 2) }
-            let floor = draw.changesEarly && level > draw.threshold ? draw.threshold : 0
+            // Why at the day's end: somebody sees the low level then, and the day's jobs are done.
+            let closes = Double(day) + Clockwork.closes
+            if draw.changesEarly, level > 0, time < closes, closes < end,
+                level - rate * (1 - used) <= draw.threshold
+            {
+                (end, what) = (closes, 4)
+            }
             if level > 0, rate > 0 {
-                let share = used + (level - floor) / rate
+                let share = used + level / rate
                 if share <= 1 {
                     let at = Double(day) + Clockwork.fraction(share)
                     if at < end { (end, what) = (max(at, time), 3) }
@@ -132,16 +138,13 @@ struct SupplyLife {
             case 2:
                 change = nil
                 renew()
+            case 4:
+                if level > 0 { renew() }
             default:
-                if floor > 0 {
-                    level = floor
-                    renew()
-                } else {
-                    level = 0
-                    cartridges[last].depleted = time
-                    cartridges[last].marks.append((time, 0))
-                    change = time + 1 + Double(random.poisson(1))
-                }
+                level = 0
+                cartridges[last].depleted = time
+                cartridges[last].marks.append((time, 0))
+                change = time + 1 + Double(random.poisson(1))
             }
         }
         cartridges[cartridges.count - 1].levelOut = level

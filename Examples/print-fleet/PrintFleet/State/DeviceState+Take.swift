@@ -49,9 +49,27 @@ extension DeviceState {
             findings.events.append(event(.idle, current, detail: now - movedDay))
         }
         pages += used
+        guard !isHeldUp(current) else { return }
         week.learn(used, totalDay, now)
         use.add(
             used, exposure: week.exposure(totalDay, now), at: now, elapsed: now - totalDay)
+    }
+
+    /// Whether a supply may have been empty for part of the time since the reading before. Such a
+    /// time says nothing about how much people would print. A supply that stays at 0 for over two
+    /// weeks does not hold the device up.
+    private func isHeldUp(_ current: Reading) -> Bool {
+        for supply in current.supplies where supply.kind == .toner || supply.kind == .ink {
+            guard let percent = supply.percent,
+                let state = supplies.first(where: { $0.index == supply.index }), state.reading >= 0
+            else { continue }
+            if percent <= 0 || state.reading <= 0 {
+                let since = state.reading <= 0 ? state.edgeDay : lastTime.day
+                if lastTime.day - since < 15 { return true }
+            }
+            if percent - state.reading >= state.riseLimit, state.level < 25 { return true }
+        }
+        return false
     }
 
     /// Takes one supply of the reading.

@@ -21,6 +21,9 @@ extension SupplyState {
     var upperEdge: Double { min(100, followed + evidence.offset) }
     var lowerEdge: Double { max(0, followed + evidence.offset - evidence.step) }
 
+    /// Whether the device was seen to print with an empty supply.
+    var printsOn: Bool { Double(emptyUse) > 2 + 0.3 * Double(emptyRest) }
+
     /// How much a level must rise to be more than jitter.
     var riseLimit: Double { max(1.5 * evidence.step, 8) }
 
@@ -59,6 +62,7 @@ extension SupplyState {
         } else if rise == nil {
             fall = nil
         }
+        if rise == nil { uncover(look, &changes) }
         if serial == 0 { serial = look.serial }
         if capacity == 0 { capacity = look.capacity }
         advance(to: look)
@@ -94,9 +98,16 @@ extension SupplyState {
             if look.percent >= reading + riseLimit || isUsedUp {
                 var seen = look
                 seen.percent = pending.level
-                replace(
-                    seen, at: pending.day, usage: pending.usage, before: pending.usageBefore,
-                    &changes)
+                let used =
+                    perUsage(prior: look.prior) * (pending.usage - pending.usageBefore)
+                let unseen =
+                    dropAll > 60 && !printsOn
+                    ? ((used - (reading - pending.level)) / 100 - 0.05).rounded() : 1
+                for _ in 0..<max(1, min(8, Int(unseen))) {
+                    replace(
+                        seen, at: pending.day, usage: pending.usage, before: pending.usageBefore,
+                        &changes)
+                }
             } else if look.percent > reading {
                 changes.append(Change(kind: .shaken, day: pending.day, detail: pending.level))
             }
@@ -109,6 +120,9 @@ extension SupplyState {
                 } else {
                     cross(pending)
                 }
+            } else if look.percent >= pending.level + riseLimit, !pending.isSuspicious {
+                // Why: jitter is one step, so a rise of more says that the fall was true.
+                cross(pending)
             } else if look.percent < reading {
                 var part = pending
                 part.level = look.percent
@@ -158,8 +172,12 @@ extension SupplyState {
         let usage = seen.usage - gap / (2 * steps)
         if let edge {
             accumulate(edge - seen.level, max(0, usage - edgeUsage), at: seen.day)
-        } else if isFresh {
-            learnRounding(seen, usage: usage, gap: gap)
+        } else {
+            if isFresh { learnRounding(seen, usage: usage, gap: gap) }
+            // Why only fine steps: a cartridge is first seen somewhere inside a step.
+            if step <= 2, usage > edgeUsage {
+                accumulate(startLevel - seen.level, usage - edgeUsage, at: seen.day)
+            }
         }
         isFresh = false
         edge = seen.level
@@ -171,14 +189,7 @@ extension SupplyState {
     /// How much of a step a full cartridge took before its first fall tells how the device rounds.
     private mutating func learnRounding(_ seen: Pending, usage: Double, gap: Double) {
         let step = evidence.step
-        guard dropAll >= 30, startLevel >= 100 - 0.5 * step else {
-            if step <= 2, startLevel >= 99 {
-                accumulate(
-                    startLevel - min(100, seen.level + evidence.offset),
-                    max(0, usage - startUsage), at: seen.day)
-            }
-            return
-        }
+        guard dropAll >= 30, startLevel >= 100 - 0.5 * step else { return }
         let per = dropAll / max(1e-9, usageAll)
         let used = per * (usage - startUsage)
         // How many steps it fell on the way: only the part above the first edge counts.
@@ -187,11 +198,6 @@ extension SupplyState {
         evidence.weigh(
             share: min(1.4, max(-0.4, share)),
             deviation: (0.04 + 0.06 * max(0, share) + blur * blur).squareRoot())
-        if step <= 2 {
-            accumulate(
-                startLevel - min(100, seen.level + evidence.offset), max(0, usage - startUsage),
-                at: seen.day)
-        }
     }
 
     /// Starts the books of a cartridge.
@@ -242,6 +248,33 @@ extension SupplyState {
             level = 100 - per * gap / 2
             level = min(max(level, lowerEdge), upperEdge)
             isFresh = look.percent >= 100 - 0.5 * evidence.step
+        }
+    }
+
+    /// Between two readings far more was used than the level fell: a cartridge was changed unseen.
+    private mutating func uncover(_ look: Look, _ changes: inout [Change]) {
+        let used = max(0, look.usage - lastUsage)
+        let isStillEmpty = reading <= 0 && look.percent <= 0
+        guard dropAll > 60 else { return }
+        let expected = perUsage(prior: look.prior) * used
+        if isStillEmpty {
+            // Devices differ: some print on at 0. Those give small amounts of use there.
+            if expected > 0.5, expected < 35 {
+                emptyUse = min(200, emptyUse + 1)
+            } else {
+                emptyRest = min(200, emptyRest + 1)
+            }
+        }
+        guard expected > 40 else { return }
+        let excess = expected - (level - look.percent)
+        if look.percent <= 0, excess > 180, look.day - lastDay < 1.5 {
+            // Why: nobody changes two cartridges between two looks and lets the second run dry.
+            emptyUse = min(200, emptyUse + 4)
+        }
+        guard excess > Tuning.unseen, look.percent > 0 || !printsOn else { return }
+        let before = lastUsage
+        for _ in 0..<max(1, min(8, Int((excess / 100).rounded()))) {
+            replace(look, at: look.day, usage: look.usage, before: before, &changes)
         }
     }
 

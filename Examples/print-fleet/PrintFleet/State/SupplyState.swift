@@ -60,6 +60,9 @@ struct SupplyState: Hashable, Sendable {
     var condition: UInt8 = 0
     var alert = AlertState()
     var flags: UInt8 = 0
+    /// Looks at an empty supply with a little use between them, and without.
+    var emptyUse: UInt8 = 0
+    var emptyRest: UInt8 = 0
 
     init(index: Int) { self.index = index }
 
