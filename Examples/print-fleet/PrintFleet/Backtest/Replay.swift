@@ -12,7 +12,11 @@ struct BacktestPoint: Sendable {
     var ours: Double?
     var low: Double?
     var high: Double?
-    /// Predicted exposure and deviation, for calibration.
+    /// Days between the forecast's reading and the origin.
+    var late = 0.0
+    /// What the model said before calibration: days from the reading, and the deviation of their log.
+    var raw = 0.0
+    var deviation = 0.0
     var twoPoint: Double?
     var leastSquares: Double?
     var mean: Double?
@@ -86,6 +90,9 @@ struct Replay {
                 var point = origin.point
                 if let forecast = latest[origin.supply] {
                     let late = origin.time.day - forecast.time.day
+                    point.late = late
+                    point.raw = forecast.raw
+                    point.deviation = forecast.deviation
                     point.ours = forecast.p50.map { min(365, max(0, $0 - late)) }
                     point.low = forecast.p10.map { max(0, $0 - late) }
                     point.high = forecast.p90.map { max(0, $0 - late) }

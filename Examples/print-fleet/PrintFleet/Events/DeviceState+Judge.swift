@@ -5,7 +5,7 @@ extension DeviceState {
     mutating func judgeUse(_ current: Reading, _ findings: inout Findings) {
         guard countsPages, use.hypotheses.count > 1, let leading = use.leading,
             leading.weight > 0.8, leading.since > firstDay + 20, leading.since > jumpDay,
-            lastTime.day - leading.since < 45, use.allExposure > 0
+            lastTime.day - leading.since < 45
         else { return }
         let before = use.hypotheses.filter { $0.since < leading.since }
         guard let old = before.max(by: { $0.weight < $1.weight }) else { return }

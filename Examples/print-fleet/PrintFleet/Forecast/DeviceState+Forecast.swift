@@ -35,7 +35,7 @@ extension DeviceState {
         variance += 0.8 * noise / (exposure + 0.5) + Tuning.coverageDrift
         let blur = step * step * 0.06 + supply.evidence.doubt * supply.evidence.doubt + 0.1
         variance += blur / (level * level + blur)
-        variance += min(0.4, 0.25 * hazard * exposure)
+        variance += min(0.5, Tuning.changeVariance * hazard * exposure)
         result.perDay = per * rate
         if countsPages {
             result.pagesLeft = level / per
@@ -58,6 +58,8 @@ extension DeviceState {
     private func fill(
         _ result: inout Forecast, exposure: Double, deviation: Double, _ now: Double, _ step: Double
     ) {
+        result.raw = exposure
+        result.deviation = deviation
         let scale = Intervals.quantiles(step: step, days: exposure)
         func days(_ quantile: Double) -> Double {
             let stretched = min(Self.horizonLimit, exposure * Maths.exp(quantile * deviation))

@@ -37,6 +37,9 @@ package struct Forecast: Hashable, Sendable {
     /// The step the device reports in, as inferred.
     package var step: Double
     package var cartridge: Int
+    /// Normal days until empty and the deviation of their logarithm, before calibration.
+    var raw = 0.0
+    var deviation = 0.0
 
     /// The date of `p50`.
     package var date: Instant? {

@@ -26,8 +26,6 @@ struct UsageModel: Hashable, Sendable {
     var noiseWeight = Tuning.noiseWeight
     var days = 0.0
     var changes = 0.0
-    var all = 0.0
-    var allExposure = 0.0
 
     /// Mean usage per normal day; nil before anything was used.
     var rate: Double? {
@@ -114,8 +112,6 @@ struct UsageModel: Hashable, Sendable {
                     since: chunkStart, weight: 1, shape: shape,
                     scale: max(usage, 0.1))
             ]
-            all = usage
-            allExposure = exposure
             return
         }
         let before = centre.rate
@@ -128,8 +124,6 @@ struct UsageModel: Hashable, Sendable {
             scale: before * (Tuning.freshShape - 1) * noise)
         for at in hypotheses.indices { hypotheses[at].weight *= 1 - risk }
         hypotheses.append(fresh)
-        // Why scaled by `ratio` below: amounts enter in units of noise, so that shape counts chunks.
-        let x = amount
         var largest = -Double.infinity
         var logs: [Double] = []
         logs.reserveCapacity(hypotheses.count)
@@ -137,8 +131,8 @@ struct UsageModel: Hashable, Sendable {
             let a = one.shape
             let b = one.scale
             let log =
-                Maths.logGamma(a + kappa) - Maths.logGamma(a) + a * Maths.log(b / (b + x))
-                + kappa * Maths.log(x / (b + x)) + Maths.log(max(1e-300, one.weight))
+                Maths.logGamma(a + kappa) - Maths.logGamma(a) + a * Maths.log(b / (b + amount))
+                + kappa * Maths.log(amount / (b + amount)) + Maths.log(max(1e-300, one.weight))
             logs.append(log)
             largest = max(largest, log)
         }
@@ -151,7 +145,7 @@ struct UsageModel: Hashable, Sendable {
         for at in hypotheses.indices {
             hypotheses[at].weight /= sum
             hypotheses[at].shape += kappa
-            hypotheses[at].scale += x
+            hypotheses[at].scale += amount
             if hypotheses[at].shape > limit {
                 let ratio = limit / hypotheses[at].shape
                 hypotheses[at].shape *= ratio
@@ -161,8 +155,6 @@ struct UsageModel: Hashable, Sendable {
         changes += hypotheses[hypotheses.count - 1].weight
         prune()
         learnNoise(usage, exposure)
-        all += usage
-        allExposure += exposure
     }
 
     private mutating func prune() {

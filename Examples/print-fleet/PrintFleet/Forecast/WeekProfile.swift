@@ -5,7 +5,7 @@ struct WeekProfile: Hashable, Sendable {
     /// Decayed usage and days by weekday, 0 = Monday.
     var usage: [Double]
     var days: [Double]
-    /// Derived from the sums whenever they change; not part of the packed state.
+    /// Normal days per day. Why kept and not derived: each refresh starts from the one before.
     private(set) var share: [Double]
 
     static let prior: [Double] = [1.25, 1.25, 1.25, 1.25, 1.25, 0.4, 0.35]
@@ -17,11 +17,10 @@ struct WeekProfile: Hashable, Sendable {
         share = Self.prior
     }
 
-    init(usage: [Double], days: [Double]) {
+    init(usage: [Double], days: [Double], share: [Double]) {
         self.usage = usage
         self.days = days
-        share = Self.prior
-        refresh()
+        self.share = share
     }
 
     /// Normal days between two moments, both in days since 1970.
