@@ -17,6 +17,7 @@ struct BacktestCommand: AsyncParsableCommand {
     @Option(help: "Mean changes of the usage regime per 730 days.") var regimes = 1.2
     @Flag(help: "CMYK, refills, swaps and the other extras.") var extras = false
     @Flag(help: "Pages go on while black is empty.") var printsWhenEmpty = false
+    @Flag(help: .hidden) var calibrate = false
     @Option(help: "Score these readings instead of generated ones.") var readings: String?
     @Option(help: "The truth that belongs to --readings.") var truth: String?
     @Option(help: "Devices replayed at a time; does not change the result.") var lanes = 2
@@ -33,6 +34,10 @@ struct BacktestCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
+        if calibrate {
+            // The constants of the intervals as source: tuning seeds only, whatever --seeds says.
+            return print(await Calibration.table(devices: devices, lanes: lanes))
+        }
         var scores = Scores()
         if let readings, let truth {
             let (devices, rejects) = try load(readings, truth)

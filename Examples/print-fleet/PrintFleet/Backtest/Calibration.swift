@@ -5,7 +5,9 @@
 ///
 /// Runs on `Seeds.tuning` only. The estimator never sees the points; the constants are committed.
 package enum Calibration {
-    static let horizons: [Double] = [1, 1.5, 2, 3, 4, 5, 7, 10, 14, 20, 30, 42, 60, 90]
+    static let horizons: [Double] = [
+        2, 3, 4, 5, 7, 9, 11, 14, 17, 20, 25, 30, 36, 42, 50, 60, 75, 90,
+    ]
 
     /// The table as Swift source.
     package static func table(devices: Int, lanes: Int) async -> String {

@@ -21,7 +21,4 @@ enum Intervals {
         while at < edges.count, days >= edges[at] { at += 1 }
         return at
     }
-
-    static let table: [[[Double]]] = [[[Double]]](
-        repeating: [[Double]](repeating: [-1.2816, 0, 1.2816], count: 10), count: 5)
 }
