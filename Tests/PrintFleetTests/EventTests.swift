@@ -176,7 +176,7 @@ import Testing
         device.pagesPerDay = 300
         device.run(days: 30)
         #expect(device.count(.usageJump) == 1)
-        #expect((try #require(device.first(.usageJump))).detail > 2)
+        #expect((try #require(device.first(.usageJump))).detail > 1.5)
     }
 
     @Test func `a colour used far faster than its sisters is reported once`() {

@@ -41,7 +41,7 @@ import Testing
     }
 }
 
-@Suite struct `Backtest` {
+@Suite struct `Backtest of a fleet` {
     @Test func `the result does not depend on how many devices run at a time`() async {
         let recipe = FleetRecipe(devices: 5, days: 250, seed: Seeds.tuning[0])
         func json(_ scores: Scores) -> [UInt8] {

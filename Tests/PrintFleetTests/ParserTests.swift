@@ -66,7 +66,7 @@ import Testing
     }
 
     @Test func `what is not JSON is refused with the place`() {
-        for text in ["hello", "{", "{\"v\":1,}", "{\"v\" 1}", "{'v':1}", "{\"v\":01}", "{\"v\":1}x"] {
+        for text in ["hello", "{", "{\"v\":1,}", "{\"v\" 1}", "{'v':1}", "{\"v\":01}", Self.good + "x"] {
             guard case .notJSON = reason(text) else {
                 Issue.record("\(text): \(String(describing: reason(text)))")
                 continue

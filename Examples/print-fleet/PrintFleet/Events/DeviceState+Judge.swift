@@ -3,15 +3,13 @@
 extension DeviceState {
     /// Says once when the usage has jumped: the newest rate is sure, and far from the one before.
     mutating func judgeUse(_ current: Reading, _ findings: inout Findings) {
-        guard countsPages, use.hypotheses.count > 1, let leading = use.leading,
-            leading.weight > 0.8, leading.since > firstDay + 20, leading.since > jumpDay,
-            lastTime.day - leading.since < 45
+        guard countsPages, use.settled > 0, let leading = use.leading,
+            leading.since > firstDay + 20, leading.since > jumpDay,
+            use.weight(since: lastTime.day - 45) > 0.8
         else { return }
-        let before = use.hypotheses.filter { $0.since < leading.since }
-        guard let old = before.max(by: { $0.weight < $1.weight }) else { return }
-        let factor = use.mean(of: leading) / use.mean(of: old)
+        let factor = use.centre.rate / use.settled
         guard factor > 1.5 || factor < 0.67 else { return }
-        jumpDay = leading.since
+        jumpDay = lastTime.day
         var found = event(.usageJump, current, detail: factor)
         found.time = Instant(day: leading.since)
         findings.events.append(found)

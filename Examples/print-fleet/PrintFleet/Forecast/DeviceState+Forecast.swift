@@ -73,11 +73,7 @@ extension DeviceState {
     private func reason(_ supply: SupplyState, _ now: Double) -> Forecast.Reason {
         if countsPages, now - movedDay > 14 { return .idle }
         if now - firstDay < 20 || supply.dropAll < 15 { return .newDevice }
-        if let leading = use.leading, use.changes > 0.5, leading.weight > 0.5,
-            now - leading.since < 30, leading.since > firstDay + 20
-        {
-            return .regimeChange
-        }
+        if use.settled > 0, use.weight(since: now - 30) > 0.5 { return .regimeChange }
         return supply.evidence.step >= 10 ? .coarseLevels : .ok
     }
 

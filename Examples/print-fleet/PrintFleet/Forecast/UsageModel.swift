@@ -26,6 +26,8 @@ struct UsageModel: Hashable, Sendable {
     var noiseWeight = Tuning.noiseWeight
     var days = 0.0
     var changes = 0.0
+    /// The rate that held for long, while the leading hypothesis is an old one.
+    var settled = 0.0
 
     /// Mean usage per normal day; nil before anything was used.
     var rate: Double? {
@@ -52,6 +54,13 @@ struct UsageModel: Hashable, Sendable {
     /// The heaviest hypothesis: since when, and how sure.
     var leading: Hypothesis? {
         hypotheses.max { $0.weight < $1.weight }
+    }
+
+    /// How likely the rate has changed since `day`.
+    func weight(since day: Double) -> Double {
+        var sum = 0.0
+        for one in hypotheses where one.since >= day { sum += one.weight }
+        return sum
     }
 
     func mean(of one: Hypothesis) -> Double { one.scale / (one.shape - Tuning.center) / noise }
@@ -155,6 +164,7 @@ struct UsageModel: Hashable, Sendable {
         changes += hypotheses[hypotheses.count - 1].weight
         prune()
         learnNoise(usage, exposure)
+        if let leading, day - leading.since > 45 { settled = mean(of: leading) }
     }
 
     private mutating func prune() {

@@ -87,7 +87,7 @@ extension UsageModel {
     func write(to out: inout ByteWriter) {
         for value in [
             chunkUsage, chunkExposure, chunkStart, quietUsage, quietExposure, noise, noiseWeight,
-            days, changes,
+            days, changes, settled,
         ] { out.double(value) }
         out.count(UInt64(hypotheses.count))
         for one in hypotheses {
@@ -108,6 +108,7 @@ extension UsageModel {
         noiseWeight = try input.double()
         days = try input.double()
         changes = try input.double()
+        settled = try input.double()
         for _ in 0..<(try input.length(limit: Self.limit)) {
             hypotheses.append(
                 Hypothesis(
