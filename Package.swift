@@ -27,6 +27,7 @@ let package = Package(
         .executable(name: "godwit", targets: ["GodwitCLI"]),
         .executable(name: "hello", targets: ["hello"]),
         .executable(name: "file-digest", targets: ["file-digest"]),
+        .executable(name: "print-fleet", targets: ["print-fleet"]),
     ],
     traits: [
         .trait(name: "SQLite", description: "The embedded broker: one file, nothing to install."),
@@ -128,6 +129,19 @@ let package = Package(
                 .product(name: "SystemPackage", package: "swift-system", condition: command),
             ],
             path: "Examples/file-digest", swiftSettings: settings),
+        .target(
+            name: "PrintFleet", path: "Examples/print-fleet/PrintFleet", swiftSettings: settings),
+        .executableTarget(
+            name: "print-fleet",
+            dependencies: [
+                "PrintFleet",
+                .product(
+                    name: "ArgumentParser", package: "swift-argument-parser", condition: command),
+            ],
+            path: "Examples/print-fleet/print-fleet", swiftSettings: settings),
+        .testTarget(
+            name: "PrintFleetTests", dependencies: ["PrintFleet"], exclude: ["scripts"],
+            swiftSettings: settings),
         .testTarget(
             name: "MessagePackTests", dependencies: ["MessagePack"], swiftSettings: settings),
         .testTarget(
