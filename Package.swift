@@ -134,7 +134,10 @@ let package = Package(
         .executableTarget(
             name: "print-fleet",
             dependencies: [
-                "PrintFleet",
+                "Godwit", "GodwitRedis", "GodwitSQLite", "GodwitStreams", "PrintFleet",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(
                     name: "ArgumentParser", package: "swift-argument-parser", condition: command),
             ],

@@ -7,5 +7,7 @@ struct PrintFleetCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "print-fleet",
         abstract: "Forecasts when the supplies of a fleet of printers run out.",
-        subcommands: [GenerateCommand.self, BacktestCommand.self])
+        subcommands: [
+            WorkCommand.self, ReportCommand.self, GenerateCommand.self, BacktestCommand.self,
+        ])
 }

@@ -24,8 +24,6 @@ struct WorkCommand: AsyncParsableCommand {
             are no readings go to --rejects with their number and reason.
             """)
 
-    enum Format: String, ExpressibleByArgument, CaseIterable { case text, jsonl, none }
-
     @Argument(help: "Files of readings; - is standard input.") var inputs: [String] = []
     @Option(help: "memory:, sqlite:PATH, redis://… or redis+unix://…") var broker =
         "sqlite:print-fleet.db"

@@ -49,6 +49,19 @@ extension Reading {
         self = try unpacking(bytes) { input throws(PackedError) in try Reading(from: &input) }
     }
 
+    /// Reads no more than whose reading the bytes are.
+    package static func device(ofPacked bytes: [UInt8]) throws(PackedError) -> String {
+        let result = bytes.withUnsafeBytes { raw -> Result<String, PackedError> in
+            do throws(PackedError) {
+                var input = ByteReader(raw)
+                let version = try input.byte()
+                guard version == packedVersion else { throw .version(version) }
+                return .success(try input.text())
+            } catch { return .failure(error) }
+        }
+        return try result.get()
+    }
+
     private init(from input: inout ByteReader) throws(PackedError) {
         let version = try input.byte()
         guard version == Self.packedVersion else { throw .version(version) }

@@ -60,6 +60,17 @@ package struct FleetReport: Sendable {
         devices[reading.device] = device
     }
 
+    /// Puts the forecasts of a device in the place of all that were added before.
+    mutating func set(_ name: String, _ forecasts: [Forecast], newest: Instant) {
+        var device = devices[name] ?? Device(name: name, newest: newest)
+        device.newest = max(device.newest, newest)
+        for forecast in forecasts {
+            device.supplies[forecast.supply, default: SupplyHistory(color: forecast.color)]
+                .forecast = forecast
+        }
+        devices[name] = device
+    }
+
     /// Marks the devices that are silent for longer than their habit, as of `now` or, if nil, of the
     /// newest reading of the fleet.
     package mutating func judgeStale(
