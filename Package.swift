@@ -164,6 +164,7 @@ let package = Package(
             // Why the programs: they are run, and so must be built with the tests.
             dependencies: [
                 "Godwit", "GodwitCLI", "GodwitSQLite", "TestRedis", "file-digest", "hello",
+                "print-fleet",
             ],
             swiftSettings: settings),
         .testTarget(
