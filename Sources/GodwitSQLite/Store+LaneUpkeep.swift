@@ -30,7 +30,7 @@ extension Store {
     func reclaimLanes(_ limit: Int, in name: QueueName) throws(StoreFault) -> Int {
         guard limit > 0, var stream = try find(stream: name), stream.leased > 0 else { return 0 }
         let expired = try lanes(
-            streamSQL().pickExpired, stream.number, now, min(limit, Upkeep.limit))
+            streamSQL().pickLost, stream.number, now, min(limit, Upkeep.limit))
         if expired.isEmpty { return 0 }
         stream.head -= Int64(expired.count)
         for (index, lane) in expired.enumerated() {

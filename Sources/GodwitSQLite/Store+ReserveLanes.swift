@@ -6,13 +6,16 @@ extension Store {
     func reserveLanes(
         _ request: LaneRequest, from name: QueueName
     ) throws(StoreFault) -> LaneReservation {
-        guard var stream = try find(stream: name) else {
-            return .none(at: Timestamp(milliseconds: now))
+        let found = try find(stream: name)
+        // Why here: a clock that was set back has been put right by reading the stream.
+        let deadline = Timestamp.milliseconds(request.lease, after: now)
+        guard var stream = found else {
+            return LaneReservation(
+                now: Timestamp(milliseconds: now), deadline: Timestamp(milliseconds: deadline),
+                lanes: [])
         }
         let hasPromoted = try promoteLanes(&stream)
-        var pick = Pick(
-            deadline: Timestamp.milliseconds(request.lease, after: now),
-            nonce: random.next() << 8)
+        var pick = Pick(deadline: deadline, nonce: random.next() << 8)
         let most = min(request.lanes, StreamLimits.lanes)
         if request.takesSuspects, most > 0, stream.suspects > 0 {
             try take(Phase.suspect, 1, request, &pick, &stream)
@@ -41,7 +44,7 @@ extension Store {
         _ stream: inout StreamState
     ) throws(StoreFault) {
         // Why two passes: the update takes rows out of the very index that the select walks.
-        for var lane in try lanes(streamSQL().pickReady, stream.number, phase, most) {
+        for var lane in try lanes(streamSQL().pickLanes, stream.number, phase, most) {
             let hasFailed = lane.attempt > 0 || lane.lost > 0
             let count = hasFailed ? 1 : max(1, min(request.points, StreamLimits.pointsPerLane))
             let points = try self.points(lane, count, request.bytes, &pick.bytes)
@@ -87,7 +90,7 @@ extension Store {
     /// Parked → ready at the tail, what is due, in due order.
     private func promoteLanes(_ stream: inout StreamState) throws(StoreFault) -> Bool {
         guard stream.parked > 0 else { return false }
-        let due = try lanes(streamSQL().pickDue, stream.number, now, Upkeep.limit)
+        let due = try lanes(streamSQL().pickParked, stream.number, now, Upkeep.limit)
         for var lane in due {
             joinTail(&lane, &stream)
             try save(lane)
@@ -97,7 +100,7 @@ extension Store {
 
     private func nextDueLane(_ stream: StreamState) throws(StoreFault) -> Timestamp? {
         guard stream.parked > 0 else { return nil }
-        return try lanes(streamSQL().pickDue, stream.number, Int64.max, 1).first.map {
+        return try lanes(streamSQL().pickParked, stream.number, Int64.max, 1).first.map {
             Timestamp(milliseconds: $0.order)
         }
     }

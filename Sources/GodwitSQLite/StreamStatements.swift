@@ -6,7 +6,7 @@ import CGodwitSQLite
 struct StreamStatements {
     let findStream, selectStream, insertStream, updateStream: Statement
     let selectLane, insertLane, growLane, saveLane, saveState, deleteLane: Statement
-    let pickReady, pickDue, pickExpired, pickIdle: Statement
+    let pickLanes, pickParked, pickLost, pickIdle: Statement
     let insertPoint, pickPoints, probePoint, findLate, placeAfter, placeBefore: Statement
     let places, movePoint, deletePoints: Statement
     let insertLargeState, deleteLargeState: Statement
@@ -49,21 +49,21 @@ struct StreamStatements {
         ("saveState", "UPDATE lane SET state = ? WHERE number = ?"),
         ("deleteLane", "DELETE FROM lane WHERE number = ?"),
         (
-            "pickReady",
+            "pickLanes",
             """
             SELECT \(LaneRow.columns) FROM lane INDEXED BY lane_next
             WHERE stream = ? AND phase = ? ORDER BY ord LIMIT ?
             """
         ),
         (
-            "pickDue",
+            "pickParked",
             """
             SELECT \(LaneRow.columns) FROM lane INDEXED BY lane_next
             WHERE stream = ? AND phase = 4 AND ord <= ? ORDER BY ord, turn LIMIT ?
             """
         ),
         (
-            "pickExpired",
+            "pickLost",
             """
             SELECT \(LaneRow.columns) FROM lane INDEXED BY lane_next
             WHERE stream = ? AND phase = 3 AND ord <= ? ORDER BY ord, turn LIMIT ?
@@ -148,9 +148,9 @@ struct StreamStatements {
             saveLane = try prepare("saveLane")
             saveState = try prepare("saveState")
             deleteLane = try prepare("deleteLane")
-            pickReady = try prepare("pickReady")
-            pickDue = try prepare("pickDue")
-            pickExpired = try prepare("pickExpired")
+            pickLanes = try prepare("pickLanes")
+            pickParked = try prepare("pickParked")
+            pickLost = try prepare("pickLost")
             pickIdle = try prepare("pickIdle")
             insertPoint = try prepare("insertPoint")
             pickPoints = try prepare("pickPoints")

@@ -70,7 +70,7 @@ struct StreamCourse {
             ledger.apply(settings, to: queue)
         }
         while step < steps {
-            clock.advance(by: .milliseconds(chance(15) ? roll(1..<12_000) : roll(1..<50)))
+            clock.advance(by: .milliseconds(chance(25) ? roll(1..<15_000) : roll(1..<50)))
             try await runWord()
             step += 1
             if step % 6 == 0 || step == steps { try await compareAll() }
