@@ -35,7 +35,10 @@ extension SQLiteBroker: Inspector {
     }
 
     public func check(_ queue: QueueName, limit: Int) async throws(BrokerError) -> [String] {
-        try await reader.read("check '\(queue)'") { try $0.complaints(about: queue, limit: limit) }
+        try await reader.read("check '\(queue)'") { db in
+            try db.complaints(about: queue, limit: limit)
+                + db.complaints(aboutStream: queue, limit: limit)
+        }
     }
 }
 

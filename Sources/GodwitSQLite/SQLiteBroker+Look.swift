@@ -16,7 +16,8 @@ extension SQLiteBroker {
 
     /// Every statement that runs for a message or a call, by name.
     package static var statementTexts: [(name: String, sql: String)] {
-        Statements.texts + Waiters.texts + Database.pageTexts
+        Statements.texts + StreamStatements.texts + LaneReading.texts + Waiters.texts
+            + Database.pageTexts
     }
 
     package var commitCount: Int { writer.commits.load(ordering: .relaxed) }

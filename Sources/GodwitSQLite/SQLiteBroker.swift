@@ -53,7 +53,7 @@ public final class SQLiteBroker: Broker {
     public var eventLog: any EventLog { self }
 
     public func wait(for kinds: [Kind]?, in queue: QueueName, upTo timeout: Duration) async {
-        await waiters.wait(for: kinds, in: queue, upTo: timeout)
+        await waiters.wait(for: kinds, in: .queue(queue), upTo: timeout)
     }
 
     public func shutdown() async {

@@ -10,12 +10,19 @@ import GRDB
 ///     aside       what few messages have: unique key, checkpoint, the last 10 attempts
 ///     unique_key  queue, key → the live message that holds it (I9)
 ///     event       queue << 40 | sequence → the moves of one commit, packed, until archived
+///     stream      number → name, counters
+///     lane        number → stream, key, phase, what is known of the key; in one place of `lane_next`
+///     lane_state  lane → its state, where that has more than `Schema.inlineBody` bytes
+///     point       lane, place → a point: the window below the lane's `head`, what waits from there on
+///     dropped     stream, sequence → a key that was dropped whole, the last 1000
 ///
 /// Text that comes from users is kept as its bytes: SQLite's own text ends at a NUL.
 ///
 /// `message.place` is an order of its own: rising at the tail, falling at the head.
 /// `message.at` is when it became ready, is due, runs out of its lease, died or ended, by its state.
-/// The key begins with the time of the id, so that rows of all queues are appended side by side.
+/// `lane.ord` is the same for lanes: an order of its own while ready, when the lease or the parking
+/// ends, since when blocked, when a point was handled last while idle.
+/// The key of a message begins with the time of the id, so that rows of all queues are appended side by side.
 enum Schema {
     /// Bodies up to this size stand in the row of their message.
     static let inlineBody = 512
@@ -24,6 +31,9 @@ enum Schema {
         var migrator = DatabaseMigrator()
         migrator.registerMigration("2026-01 queues and messages") { db in
             try db.execute(sql: first)
+        }
+        migrator.registerMigration("2026-11 streams of keyed points") { db in
+            try db.execute(sql: streams)
         }
         return migrator
     }
@@ -86,6 +96,72 @@ enum Schema {
             moves BLOB NOT NULL
         );
         """
+
+    // Why `late` holds an id: with the newest id before a late point, or else its own id, the points
+    // of a lane rise with their place, so that one of them is found by halving.
+    private static let streams = """
+        CREATE TABLE stream (
+            number INTEGER PRIMARY KEY,
+            name TEXT NOT NULL UNIQUE,
+            \(StreamState.columns.map { "\($0) INTEGER NOT NULL" }.joined(separator: ",\n    "))
+        );
+        CREATE TABLE lane (
+            number INTEGER PRIMARY KEY,
+            stream INTEGER NOT NULL,
+            key BLOB NOT NULL,
+            phase INTEGER NOT NULL,
+            ord INTEGER NOT NULL,
+            turn INTEGER NOT NULL,
+            nonce INTEGER NOT NULL,
+            attempt INTEGER NOT NULL,
+            lost INTEGER NOT NULL,
+            position INTEGER NOT NULL,
+            bottom INTEGER NOT NULL,
+            first INTEGER NOT NULL,
+            kept INTEGER NOT NULL,
+            head INTEGER NOT NULL,
+            next INTEGER NOT NULL,
+            newest INTEGER NOT NULL,
+            last INTEGER NOT NULL,
+            handled_at INTEGER,
+            reason BLOB,
+            state BLOB
+        );
+        CREATE UNIQUE INDEX lane_key ON lane (stream, key);
+        CREATE INDEX lane_next ON lane (stream, phase, ord, turn);
+        CREATE TABLE lane_state (
+            lane INTEGER PRIMARY KEY,
+            bytes BLOB NOT NULL
+        );
+        CREATE TABLE point (
+            lane INTEGER NOT NULL,
+            place INTEGER NOT NULL,
+            id INTEGER NOT NULL,
+            late INTEGER,
+            body BLOB NOT NULL,
+            PRIMARY KEY (lane, place)
+        ) WITHOUT ROWID;
+        CREATE INDEX point_late ON point (lane, id) WHERE late IS NOT NULL;
+        CREATE TABLE dropped (
+            stream INTEGER NOT NULL,
+            sequence INTEGER NOT NULL,
+            key BLOB NOT NULL,
+            position INTEGER NOT NULL,
+            handled_at INTEGER,
+            dropped_at INTEGER NOT NULL,
+            PRIMARY KEY (stream, sequence)
+        ) WITHOUT ROWID;
+        """
+}
+
+/// Where a lane is, as it stands in `lane.phase`; suspects have a list of their own.
+enum Phase {
+    static let idle: Int64 = 0
+    static let ready: Int64 = 1
+    static let suspect: Int64 = 2
+    static let leased: Int64 = 3
+    static let parked: Int64 = 4
+    static let blocked: Int64 = 5
 }
 
 /// Where a message is, as it stands in `message.state`.

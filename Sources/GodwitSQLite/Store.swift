@@ -23,6 +23,8 @@ final class Store {
     var random = Xoshiro()
     /// Raised by each reserve: the kinds of one priority take turns.
     var turn = 0
+    /// What this transaction has read of streams.
+    var streams = StreamRows()
 
     // What never changes once it is committed; emptied when a transaction is rolled back.
     private var numbers: [QueueName: Int64] = [:]
@@ -41,6 +43,7 @@ final class Store {
     /// Ends the statements and the connection; the store must not be used after it.
     func close() {
         sql.finalize()
+        streams.statements?.finalize()
         sqlite3_wal_hook(database, nil, nil)
         try? connection.close()
         frames.deallocate()
@@ -52,6 +55,7 @@ final class Store {
         self.now = now
         queues.removeAll(keepingCapacity: true)
         woken.removeAll(keepingCapacity: true)
+        streams.begin()
         try sql.begin.run()
     }
 
@@ -63,6 +67,7 @@ final class Store {
             queues[index].state.save(into: sql.updateQueue)
             try sql.updateQueue.run()
         }
+        try flushStreams()
     }
 
     func commit() throws(StoreFault) { try sql.commit.run() }
@@ -73,6 +78,7 @@ final class Store {
         numbers.removeAll()
         names.removeAll()
         kinds.removeAll()
+        streams.rollback()
     }
 
     // MARK: Queues and kinds

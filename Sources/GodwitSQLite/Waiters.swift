@@ -10,6 +10,18 @@ import Synchronization
 /// file and its WAL from outside, several times a second and only while somebody waits; when they
 /// have changed it asks the database on behalf of each waiter.
 final class Waiters: Sendable {
+    /// What somebody waits for: a message of a queue, or a lane of a stream.
+    enum Place: Sendable, Hashable {
+        case queue(QueueName)
+        case stream(QueueName)
+    }
+
+    /// A place where something may be ready; where it has kinds, of one of them (nil: of any).
+    struct Wake: Sendable {
+        var place: Place
+        var kind: UInt32?
+    }
+
     fileprivate struct Waiter: Sendable {
         var kinds: [Kind]?
         var signal: Signal
@@ -18,10 +30,10 @@ final class Waiters: Sendable {
     }
 
     private struct State {
-        var waiting: [QueueName: [UInt64: Waiter]] = [:]
+        var waiting: [Place: [UInt64: Waiter]] = [:]
         /// Suspects that somebody was told of. A worker with messages in flight can't take one, and
         /// must not be woken by it again and again.
-        var toldSuspects: [QueueName: Int64] = [:]
+        var toldSuspects: [Place: Int64] = [:]
         var lastKey: UInt64 = 0
         var timer: ScheduledAction?
         var stamp = DatabaseFile.Stamp()
@@ -45,14 +57,14 @@ final class Waiters: Sendable {
         self.interval = max(.milliseconds(10), min(interval, .milliseconds(200)))
     }
 
-    func wait(for kinds: [Kind]?, in queue: QueueName, upTo timeout: Duration) async {
+    func wait(for kinds: [Kind]?, in place: Place, upTo timeout: Duration) async {
         if timeout <= .zero { return }
         let signal = Signal()
         // Why first in line, then look: what becomes ready in between finds the waiter.
         let key = state.withLock { state -> UInt64? in
             if state.isClosed { return nil }
             state.lastKey += 1
-            state.waiting[queue, default: [:]][state.lastKey] = Waiter(
+            state.waiting[place, default: [:]][state.lastKey] = Waiter(
                 kinds: kinds, signal: signal, nextDue: .max)
             if state.timer == nil {
                 state.stamp = file.stamp()
@@ -63,19 +75,19 @@ final class Waiters: Sendable {
         }
         guard let key else { return }
         var timers = [time.schedule(after: timeout) { signal.fire() }]
-        let outlook = await outlook(of: queue, for: kinds)
+        let outlook = await outlook(of: place, for: kinds)
         if let due = outlook?.nextDue {
-            state.withLock { $0.waiting[queue]?[key]?.nextDue = due }
+            state.withLock { $0.waiting[place]?[key]?.nextDue = due }
             let delay = Duration.milliseconds(due - time.now().milliseconds)
             // A virtual clock fires only when it is moved.
             if delay <= .zero { signal.fire() }
             timers.append(time.schedule(after: delay) { signal.fire() })
         }
-        if !isWorthWaking(outlook, queue) { await signal.wait() }
+        if !isWorthWaking(outlook, place) { await signal.wait() }
         for timer in timers { timer.cancel() }
         state.withLock { state in
-            state.waiting[queue]?[key] = nil
-            if state.waiting[queue]?.isEmpty == true { state.waiting[queue] = nil }
+            state.waiting[place]?[key] = nil
+            if state.waiting[place]?.isEmpty == true { state.waiting[place] = nil }
             guard state.waiting.isEmpty else { return }
             state.timer?.cancel()
             state.timer = nil
@@ -83,11 +95,11 @@ final class Waiters: Sendable {
     }
 
     /// Wakes whom a commit of this process concerns.
-    func wake(_ wakes: [(queue: QueueName, kind: UInt32?)]) {
+    func wake(_ wakes: [Wake]) {
         state.withLock { state in
             if state.waiting.isEmpty { return }
             for wake in wakes {
-                guard let waiters = state.waiting[wake.queue] else { continue }
+                guard let waiters = state.waiting[wake.place] else { continue }
                 for waiter in waiters.values where waiter.takes(wake.kind) { waiter.signal.fire() }
             }
         }
@@ -116,24 +128,53 @@ final class Waiters: Sendable {
         var nextDue: Int64?
     }
 
-    private func isWorthWaking(_ outlook: Outlook?, _ queue: QueueName) -> Bool {
+    private func isWorthWaking(_ outlook: Outlook?, _ place: Place) -> Bool {
         guard let outlook else { return false }
         return state.withLock { state in
-            let told = min(state.toldSuspects[queue] ?? 0, outlook.suspects)
-            state.toldSuspects[queue] = outlook.suspects
+            let told = min(state.toldSuspects[place] ?? 0, outlook.suspects)
+            state.toldSuspects[place] = outlook.suspects
             return outlook.hasReady || outlook.suspects > told
         }
     }
 
-    private func outlook(of queue: QueueName, for kinds: [Kind]?) async -> Outlook? {
+    private func outlook(of place: Place, for kinds: [Kind]?) async -> Outlook? {
         do throws(BrokerError) {
-            return try await reader.read("look for messages in '\(queue)'") { db in
-                try Self.look(db, queue, kinds)
+            return try await reader.read("look for work in the \(place)") { db in
+                try Self.look(db, place, kinds)
             }
         } catch {
             // A store that can't be read says so to the next reserve.
             return nil
         }
+    }
+
+    private static func look(_ db: Database, _ place: Place, _ kinds: [Kind]?) throws -> Outlook {
+        switch place {
+        case .queue(let queue): try look(db, queue, kinds)
+        case .stream(let stream): try look(db, stream)
+        }
+    }
+
+    private static let streamSQL = """
+        SELECT number, ready, suspects, parked FROM stream WHERE name = ?
+        """
+    private static let parkedSQL = """
+        SELECT ord FROM lane INDEXED BY lane_next
+        WHERE stream = ? AND phase = 4 ORDER BY ord LIMIT 1
+        """
+
+    private static func look(_ db: Database, _ stream: QueueName) throws -> Outlook {
+        var outlook = Outlook()
+        let row = try Row.fetchOne(
+            db.cachedStatement(sql: streamSQL), arguments: [stream.text])
+        guard let row else { return outlook }
+        outlook.hasReady = (row[1] as Int64) > 0
+        outlook.suspects = row[2]
+        if (row[3] as Int64) > 0 {
+            outlook.nextDue = try Int64.fetchOne(
+                db.cachedStatement(sql: parkedSQL), arguments: [row[0] as Int64])
+        }
+        return outlook
     }
 
     private static let queueSQL = """
@@ -151,7 +192,8 @@ final class Waiters: Sendable {
 
     static let texts = [
         (name: "wait: queue", sql: queueSQL), (name: "wait: due", sql: dueSQL),
-        (name: "wait: ready", sql: readySQL),
+        (name: "wait: ready", sql: readySQL), (name: "wait: stream", sql: streamSQL),
+        (name: "wait: parked", sql: parkedSQL),
     ]
 
     private static func look(_ db: Database, _ queue: QueueName, _ kinds: [Kind]?) throws -> Outlook
@@ -198,7 +240,7 @@ final class Waiters: Sendable {
 
     private func glance() {
         let stamp = file.stamp()
-        let asking = state.withLock { state -> [QueueName: [UInt64: Waiter]] in
+        let asking = state.withLock { state -> [Place: [UInt64: Waiter]] in
             guard state.timer != nil, !state.isClosed else { return [:] }
             watch(&state)
             if state.stamp != stamp {
@@ -212,11 +254,11 @@ final class Waiters: Sendable {
         if asking.isEmpty { return }
         reader.connection.asyncRead { database in
             guard let db = try? database.get() else { return }
-            for (queue, waiters) in asking {
+            for (place, waiters) in asking {
                 for (_, waiter) in waiters {
-                    guard let outlook = try? Self.look(db, queue, waiter.kinds) else { continue }
+                    guard let outlook = try? Self.look(db, place, waiter.kinds) else { continue }
                     let isSooner = outlook.nextDue.map { $0 < waiter.nextDue } ?? false
-                    if self.isWorthWaking(outlook, queue) || isSooner { waiter.signal.fire() }
+                    if self.isWorthWaking(outlook, place) || isSooner { waiter.signal.fire() }
                 }
             }
         }
@@ -227,5 +269,14 @@ extension Waiters.Waiter {
     fileprivate func takes(_ kind: UInt32?) -> Bool {
         guard let kind, let kinds else { return true }
         return kinds.contains { $0.hash == kind }
+    }
+}
+
+extension Waiters.Place: CustomStringConvertible {
+    var description: String {
+        switch self {
+        case .queue(let name): "queue '\(name)'"
+        case .stream(let name): "stream '\(name)'"
+        }
     }
 }

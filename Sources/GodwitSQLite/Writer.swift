@@ -34,7 +34,7 @@ final class Writer: Sendable {
     private let time: any TimeSource
     private let checkpointPages: Int32
     /// Hears after each commit who may have something to do.
-    private let woken: @Sendable ([(queue: QueueName, kind: UInt32?)]) -> Void
+    private let woken: @Sendable ([Waiters.Wake]) -> Void
     private let thread = DispatchQueue(label: "godwit.sqlite.writer", qos: .userInitiated)
 
     /// Calls, commits and checkpoints so far, for tests.
@@ -44,7 +44,7 @@ final class Writer: Sendable {
 
     init(
         store: sending Store, lock: WriterLock, time: any TimeSource, checkpointPages: Int,
-        woken: @escaping @Sendable ([(queue: QueueName, kind: UInt32?)]) -> Void
+        woken: @escaping @Sendable ([Waiters.Wake]) -> Void
     ) {
         self.store = Mutex(store)
         self.lock = lock
@@ -142,8 +142,11 @@ final class Writer: Sendable {
             return true
         }
         commits.wrappingAdd(1, ordering: .relaxed)
-        let wakes = store.woken.compactMap { wake in
-            store.name(of: wake.queue).map { (queue: $0, kind: wake.kind) }
+        var wakes = store.woken.compactMap { wake in
+            store.name(of: wake.queue).map { Waiters.Wake(place: .queue($0), kind: wake.kind) }
+        }
+        for stream in store.streams.woken {
+            wakes.append(Waiters.Wake(place: .stream(stream), kind: nil))
         }
         for answer in answers { answer() }
         if !wakes.isEmpty { woken(wakes) }

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+import CGodwitSQLite
+
+/// The statements of streams, prepared when the first word on a stream runs, so that who only has
+/// queues pays nothing for them. As in ``Statements`` a test reads the plan of each.
+struct StreamStatements {
+    let findStream, selectStream, insertStream, updateStream: Statement
+    let selectLane, insertLane, growLane, saveLane, saveState, deleteLane: Statement
+    let pickLanes, pickParked, pickLost, pickIdle: Statement
+    let insertPoint, pickPoints, probePoint, findLate, placeAfter, placeBefore: Statement
+    let places, movePoint, deletePoints: Statement
+    let insertLargeState, deleteLargeState: Statement
+    let insertDropped, deleteDropped: Statement
+
+    private let all: [Statement]
+
+    static let texts: [(name: String, sql: String)] = [
+        ("findStream", "SELECT number FROM stream WHERE name = ?"),
+        ("selectStream", StreamState.select),
+        ("insertStream", StreamState.insert),
+        ("updateStream", StreamState.update),
+        (
+            "selectLane",
+            """
+            SELECT \(LaneRow.columns) FROM lane INDEXED BY lane_key WHERE stream = ? AND key = ?
+            """
+        ),
+        (
+            "insertLane",
+            """
+            INSERT INTO lane
+                (stream, key, phase, ord, turn, nonce, attempt, lost, position, bottom, first,
+                kept, head, next, newest, last)
+            VALUES (?, ?, ?, ?, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+            """
+        ),
+        // Why apart: who names a column of an index writes that index anew.
+        ("growLane", "UPDATE lane SET next = ?, last = ? WHERE number = ?"),
+        (
+            "saveLane",
+            """
+            UPDATE lane
+            SET phase = ?, ord = ?, turn = ?, nonce = ?, attempt = ?, lost = ?, position = ?,
+                bottom = ?, first = ?, kept = ?, head = ?, next = ?, newest = ?, last = ?,
+                handled_at = ?, reason = ?
+            WHERE number = ?
+            """
+        ),
+        ("saveState", "UPDATE lane SET state = ? WHERE number = ?"),
+        ("deleteLane", "DELETE FROM lane WHERE number = ?"),
+        (
+            "pickLanes",
+            """
+            SELECT \(LaneRow.columns) FROM lane INDEXED BY lane_next
+            WHERE stream = ? AND phase = ? ORDER BY ord LIMIT ?
+            """
+        ),
+        (
+            "pickParked",
+            """
+            SELECT \(LaneRow.columns) FROM lane INDEXED BY lane_next
+            WHERE stream = ? AND phase = 4 AND ord <= ? ORDER BY ord, turn LIMIT ?
+            """
+        ),
+        (
+            "pickLost",
+            """
+            SELECT \(LaneRow.columns) FROM lane INDEXED BY lane_next
+            WHERE stream = ? AND phase = 3 AND ord <= ? ORDER BY ord, turn LIMIT ?
+            """
+        ),
+        (
+            "pickIdle",
+            """
+            SELECT \(LaneRow.columns) FROM lane INDEXED BY lane_next
+            WHERE stream = ? AND phase = 0 AND ord < ? ORDER BY ord LIMIT ?
+            """
+        ),
+        ("insertPoint", "INSERT INTO point (lane, place, id, late, body) VALUES (?, ?, ?, ?, ?)"),
+        (
+            "pickPoints",
+            "SELECT id, late, body FROM point WHERE lane = ? AND place >= ? ORDER BY place LIMIT ?"
+        ),
+        (
+            "probePoint",
+            "SELECT place, id, late FROM point WHERE lane = ? AND place >= ? ORDER BY place LIMIT 1"
+        ),
+        (
+            "findLate",
+            """
+            SELECT 1 FROM point INDEXED BY point_late
+            WHERE lane = ? AND id = ? AND late IS NOT NULL AND place >= ? LIMIT 1
+            """
+        ),
+        (
+            "placeAfter",
+            """
+            SELECT place FROM point WHERE lane = ? AND place >= ? AND place < ?
+            ORDER BY place LIMIT 1 OFFSET ?
+            """
+        ),
+        (
+            "placeBefore",
+            """
+            SELECT place FROM point WHERE lane = ? AND place >= ? AND place < ?
+            ORDER BY place DESC LIMIT 1 OFFSET ?
+            """
+        ),
+        (
+            "places",
+            """
+            SELECT place FROM point WHERE lane = ? AND place >= ? AND place < ?
+            ORDER BY place DESC
+            """
+        ),
+        ("movePoint", "UPDATE point SET place = ? WHERE lane = ? AND place = ?"),
+        ("deletePoints", "DELETE FROM point WHERE lane = ? AND place >= ? AND place < ?"),
+        ("insertLargeState", "INSERT OR REPLACE INTO lane_state (lane, bytes) VALUES (?, ?)"),
+        ("deleteLargeState", "DELETE FROM lane_state WHERE lane = ?"),
+        (
+            "insertDropped",
+            """
+            INSERT INTO dropped (stream, sequence, key, position, handled_at, dropped_at)
+            VALUES (?, ?, ?, ?, ?, ?)
+            """
+        ),
+        ("deleteDropped", "DELETE FROM dropped WHERE stream = ? AND sequence <= ?"),
+    ]
+
+    init(in database: OpaquePointer) throws(StoreFault) {
+        var made: [Statement] = []
+        var next = 0
+        func prepare(_ name: String) throws(StoreFault) -> Statement {
+            precondition(Self.texts[next].name == name, "statements are prepared in their order")
+            let statement = try Statement(Self.texts[next].sql, in: database)
+            next += 1
+            made.append(statement)
+            return statement
+        }
+        do throws(StoreFault) {
+            findStream = try prepare("findStream")
+            selectStream = try prepare("selectStream")
+            insertStream = try prepare("insertStream")
+            updateStream = try prepare("updateStream")
+            selectLane = try prepare("selectLane")
+            insertLane = try prepare("insertLane")
+            growLane = try prepare("growLane")
+            saveLane = try prepare("saveLane")
+            saveState = try prepare("saveState")
+            deleteLane = try prepare("deleteLane")
+            pickLanes = try prepare("pickLanes")
+            pickParked = try prepare("pickParked")
+            pickLost = try prepare("pickLost")
+            pickIdle = try prepare("pickIdle")
+            insertPoint = try prepare("insertPoint")
+            pickPoints = try prepare("pickPoints")
+            probePoint = try prepare("probePoint")
+            findLate = try prepare("findLate")
+            placeAfter = try prepare("placeAfter")
+            placeBefore = try prepare("placeBefore")
+            places = try prepare("places")
+            movePoint = try prepare("movePoint")
+            deletePoints = try prepare("deletePoints")
+            insertLargeState = try prepare("insertLargeState")
+            deleteLargeState = try prepare("deleteLargeState")
+            insertDropped = try prepare("insertDropped")
+            deleteDropped = try prepare("deleteDropped")
+        } catch {
+            for statement in made { statement.finalize() }
+            throw error
+        }
+        all = made
+    }
+
+    func finalize() {
+        for statement in all { statement.finalize() }
+    }
+}
