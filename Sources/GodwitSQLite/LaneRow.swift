@@ -20,6 +20,8 @@ struct LaneRow {
     var lost: Int64
     /// How many points were handled or given up.
     var position: UInt64
+    /// Another one after a replay, and for a key that was made anew.
+    var birth: Int64
     /// The place of the oldest point in the file, of the oldest in the window, of the oldest that
     /// waits, and of the next to come.
     var bottom: Int64
@@ -38,7 +40,7 @@ struct LaneRow {
 
     static let columns = """
         number, key, phase, ord, turn, nonce, attempt, lost, position, bottom, first, head, next, \
-        kept, newest, last, handled_at, reason, state
+        kept, newest, last, handled_at, reason, birth, state
         """
 
     /// A key that nobody has seen.
@@ -52,6 +54,7 @@ struct LaneRow {
         attempt = 0
         lost = 0
         position = 0
+        birth = 0
         bottom = 0
         first = 0
         head = 0
@@ -81,7 +84,8 @@ struct LaneRow {
         last = PointID(stored: row.int(15))
         handledAt = row.isNull(16) ? nil : row.int(16)
         reason = row.isNull(17) ? nil : row.bytes(17)
-        hasLargeState = row.isInteger(18)
+        birth = row.int(18)
+        hasLargeState = row.isInteger(19)
     }
 
     var pending: Int64 { next - head }

@@ -116,6 +116,7 @@ enum Schema {
             attempt INTEGER NOT NULL,
             lost INTEGER NOT NULL,
             position INTEGER NOT NULL,
+            birth INTEGER NOT NULL,
             bottom INTEGER NOT NULL,
             first INTEGER NOT NULL,
             kept INTEGER NOT NULL,

@@ -59,6 +59,8 @@ extension Store {
         var isMoved = false
         if found == nil {
             stream.idle += 1
+            stream.births += 1
+            lane.birth = stream.births
             joinTail(&lane, &stream)
             lane.number = try insert(lane, stream.number)
         } else if lane.phase == Phase.idle {
@@ -88,6 +90,7 @@ extension Store {
         insert.bind(2, copy: lane.key)
         insert.bind(3, lane.phase)
         insert.bind(4, lane.order)
+        insert.bind(5, lane.birth)
         try insert.run()
         return sqlite3_last_insert_rowid(database)
     }

@@ -50,6 +50,8 @@ extension Store {
         lane.kept = 0
         lane.position -= UInt64(again)
         lane.clearDebt()
+        stream.births += 1
+        lane.birth = stream.births
         stream.pending += again
         try setState([], of: &lane)
         if lane.phase != Phase.ready { joinTail(&lane, &stream) }

@@ -58,7 +58,8 @@ extension Store {
                 LeasedLane(
                     token: LaneToken(
                         key: String(decoding: lane.key, as: UTF8.self), nonce: lane.nonce),
-                    position: lane.position, newest: lane.newest, attempt: Int(lane.attempt),
+                    position: lane.position, birth: UInt32(truncatingIfNeeded: lane.birth),
+                    newest: lane.newest, attempt: Int(lane.attempt),
                     lost: Int(lane.lost), points: points))
         }
     }

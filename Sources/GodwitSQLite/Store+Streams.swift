@@ -146,7 +146,8 @@ extension Store {
             update.bindNull(15)
         }
         if let reason = lane.reason { update.bind(16, copy: reason) } else { update.bindNull(16) }
-        update.bind(17, lane.number)
+        update.bind(17, lane.birth)
+        update.bind(18, lane.number)
         try update.run()
     }
 

@@ -10,6 +10,8 @@ struct StreamState {
     var head: Int64 = QueueState.middle
     /// Rises with each lease: which of two was handed out first.
     var leases: Int64 = 0
+    /// Rises with each key that is made or replayed.
+    var births: Int64 = 0
     /// The latest time written; see ``QueueState/clock``.
     var clock: Int64 = 0
     var idle: Int64 = 0
@@ -31,7 +33,7 @@ struct StreamState {
 
     /// Columns of the table `stream`, in the order of ``init(_:)`` and ``save(into:)``.
     static let columns = [
-        "tail", "head", "leases", "clock", "idle", "ready", "suspects", "leased", "parked",
+        "tail", "head", "leases", "births", "clock", "idle", "ready", "suspects", "leased", "parked",
         "blocked", "pending", "appended", "handled", "dead", "late", "dropped",
     ]
 
@@ -51,25 +53,26 @@ struct StreamState {
         tail = column(1)
         head = column(2)
         leases = column(3)
-        clock = column(4)
-        idle = column(5)
-        ready = column(6)
-        suspects = column(7)
-        leased = column(8)
-        parked = column(9)
-        blocked = column(10)
-        pending = column(11)
-        appended = column(12)
-        handled = column(13)
-        dead = column(14)
-        late = column(15)
-        dropped = column(16)
+        births = column(4)
+        clock = column(5)
+        idle = column(6)
+        ready = column(7)
+        suspects = column(8)
+        leased = column(9)
+        parked = column(10)
+        blocked = column(11)
+        pending = column(12)
+        appended = column(13)
+        handled = column(14)
+        dead = column(15)
+        late = column(16)
+        dropped = column(17)
     }
 
     /// Binds the columns and then the number, as ``update`` and ``insert`` want them.
     func save(into statement: Statement) {
         let values = [
-            tail, head, leases, clock, idle, ready, suspects, leased, parked, blocked, pending,
+            tail, head, leases, births, clock, idle, ready, suspects, leased, parked, blocked, pending,
             appended, handled, dead, late, dropped, number,
         ]
         for (index, value) in values.enumerated() { statement.bind(Int32(index + 1), value) }

@@ -30,8 +30,8 @@ struct StreamStatements {
             """
             INSERT INTO lane
                 (stream, key, phase, ord, turn, nonce, attempt, lost, position, bottom, first,
-                kept, head, next, newest, last)
-            VALUES (?, ?, ?, ?, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+                kept, head, next, newest, last, birth)
+            VALUES (?, ?, ?, ?, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ?)
             """
         ),
         // Why apart: who names a column of an index writes that index anew.
@@ -42,7 +42,7 @@ struct StreamStatements {
             UPDATE lane
             SET phase = ?, ord = ?, turn = ?, nonce = ?, attempt = ?, lost = ?, position = ?,
                 bottom = ?, first = ?, kept = ?, head = ?, next = ?, newest = ?, last = ?,
-                handled_at = ?, reason = ?
+                handled_at = ?, reason = ?, birth = ?
             WHERE number = ?
             """
         ),
