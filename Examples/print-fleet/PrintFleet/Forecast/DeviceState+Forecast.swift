@@ -35,7 +35,7 @@ extension DeviceState {
         variance += 0.8 * noise / (exposure + 0.5) + Tuning.coverageDrift
         let blur = step * step * 0.06 + supply.evidence.doubt * supply.evidence.doubt + 0.1
         variance += blur / (level * level + blur)
-        variance += min(0.5, Tuning.changeVariance * hazard * exposure)
+        variance += min(0.8, Tuning.changeVariance * hazard * exposure)
         result.perDay = per * rate
         if countsPages {
             result.pagesLeft = level / per

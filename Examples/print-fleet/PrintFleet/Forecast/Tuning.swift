@@ -27,7 +27,7 @@ enum Tuning {
     static let lowEdge = 0.08
     static let highEdge = 0.5
     /// What a fair chance of a change adds to the variance, per expected change until empty.
-    static let changeVariance = 0.6
+    static let changeVariance = 1.2
     /// Use in percent beyond the fall of the level that proves a change nobody saw.
     static let unseen = 55.0
     static let coverageDrift = 0.02
