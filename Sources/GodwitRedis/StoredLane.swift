@@ -46,21 +46,27 @@ extension StoredPoint {
     ///
     /// Nil where the bytes are no such thing.
     static func points(in packed: ArraySlice<UInt8>) -> [StoredPoint]? {
-        var points: [StoredPoint] = []
-        var rest = packed
-        while !rest.isEmpty {
-            let head = Int(rest.number(at: 0, bytes: 4))
-            let isLate = head & 1 == 1
-            let size = head >> 1
-            let start = Self.size(ofBody: 0, isLate: isLate)
-            guard size >= start, rest.count >= size else { return nil }
-            points.append(
-                StoredPoint(
-                    id: PointID(rawValue: rest.number(at: 4, bytes: 8)), isLate: isLate,
-                    body: Array(rest.dropFirst(start).prefix(size - start))))
-            rest = rest.dropFirst(size)
+        packed.withUnsafeBytes { bytes in
+            var points: [StoredPoint] = []
+            var at = 0
+            while at < bytes.count {
+                guard bytes.count - at >= 12 else { return nil }
+                let head = UInt32(
+                    bigEndian: bytes.loadUnaligned(fromByteOffset: at, as: UInt32.self))
+                let id = UInt64(
+                    bigEndian: bytes.loadUnaligned(fromByteOffset: at + 4, as: UInt64.self))
+                let isLate = head & 1 == 1
+                let size = Int(head >> 1)
+                let start = Self.size(ofBody: 0, isLate: isLate)
+                guard size >= start, bytes.count - at >= size else { return nil }
+                points.append(
+                    StoredPoint(
+                        id: PointID(rawValue: id), isLate: isLate,
+                        body: Array(bytes[at + start..<at + size])))
+                at += size
+            }
+            return points
         }
-        return points
     }
 }
 

@@ -30,6 +30,19 @@ import Testing
         #expect(text == "local now = 1\nlocal head\nlocal a\nlocal b\n-- uses: b\nreturn b\n")
     }
 
+    @Test func `a word that emits calls another one, which is written once`() {
+        let emit = ScriptText.joining(
+            "add", "return ARGV[1]\n", into: "-- calls: add\nlocal send = add_word\n")
+        let word = "-- uses: a\nlocal send -- emits: here\nreturn send\n"
+        #expect(assembly.text(of: word).hasSuffix("local send -- emits: here\nreturn send\n"))
+        let text = assembly.text(of: word, emitting: emit)
+        #expect(
+            text.contains(
+                "local function add_word(KEYS, ARGV)\nlocal tag, markers = KEYS[1], KEYS[2]\n"
+                    + "return ARGV[1]\nend\n"))
+        #expect(text.contains("local send = add_word\n") && text.hasSuffix("return send\n"))
+    }
+
     @Test func `the clocks make scripts of different names`() {
         let real = Scripts(isVirtual: false)
         let virtual = Scripts(isVirtual: true)

@@ -1,5 +1,7 @@
 -- stream_append: nothing → waiting; an idle lane → ready, any other stays where it is
 -- Guarantee: an id that the key holds is never a second point (I12); nothing that waits is dropped.
+-- Kept in one profile, packed: what waits in a list per key, p:<key>, and the window in one string,
+-- w:<key>; a STREAM per key would cost 4.7 KB.
 -- KEYS[1] tag   KEYS[2] markers
 -- ARGV[1] most waiting points of a key   ARGV[2] '1': a late point is appended, marked
 -- ARGV[3…] per lane (≤ 128, ≤ 1024 points in all): key, head, then its points as records.
