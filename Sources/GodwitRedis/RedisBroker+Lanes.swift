@@ -53,7 +53,7 @@ extension RedisBroker {
             answer.lanes.append(
                 LeasedLane(
                     token: LaneToken(key: key, nonce: nonce | place), position: lane.position,
-                    newest: lane.newest, attempt: lane.attempt, lost: lane.lost, points: points))
+                    birth: lane.birth, newest: lane.newest, attempt: lane.attempt, lost: lane.lost, points: points))
         }
         return answer
     }

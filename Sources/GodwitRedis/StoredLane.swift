@@ -3,11 +3,11 @@ import Godwit
 
 /// What the hash `ln` holds of a key, read from its bytes:
 ///
-///     position 6 | newest id 8 | attempt 1 | lost 1 | handledAt 6 | a state of up to 42 bytes
+///     position 6 | newest id 8 | attempt 1 | lost 1 | handledAt 6 | birth 4 | a state of up to 38 bytes
 ///
 /// A longer state stands in the hash `sv`.
 struct StoredLane {
-    static let size = 22
+    static let size = 26
 
     let bytes: ArraySlice<UInt8>
 
@@ -25,6 +25,9 @@ struct StoredLane {
         let time = bytes.timestamp(at: 16)
         return time.milliseconds == 0 ? nil : time
     }
+
+    /// Another one after a replay, and for a key that was made anew.
+    var birth: UInt32 { UInt32(bytes.number(at: 22, bytes: 4)) }
 
     /// The state, whichever place it has; `long` is what `sv` holds.
     func state(or long: ArraySlice<UInt8>?) -> [UInt8] {

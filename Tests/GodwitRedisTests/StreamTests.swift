@@ -144,7 +144,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [1, 42, 43, 64 << 10])
+    @Test(arguments: [1, 38, 39, 64 << 10])
     func `state and window outlive the worker, whatever the state's size`(
         _ size: Int
     ) async throws {

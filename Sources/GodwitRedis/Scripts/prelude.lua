@@ -219,7 +219,7 @@ end
 
 -- piece: new_lane
 -- A key of a stream that has handled nothing yet.
-local new_lane = string.rep('\0', 22)
+local new_lane = string.rep('\0', 26)
 
 -- piece: newest, uses: new_lane
 -- ms and sequence of the newest id up to a waiting point: its own, or for a late one that before it.

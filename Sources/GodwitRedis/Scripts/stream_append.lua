@@ -122,12 +122,18 @@ for i = 1, n do
     if waited == 0 then ready[#ready + 1] = keys[i] end
     if not lanes[i] then
       fresh[#fresh + 1] = keys[i]
-      fresh[#fresh + 1] = new_lane
+      fresh[#fresh + 1] = true
     end
   end
   base = base + counts[i]
 end
-if #fresh > 0 then call('HSET', tag .. 'ln', unpack(fresh)) end
+if #fresh > 0 then
+  local births = call('HINCRBY', tag .. 'st', 'births', #fresh / 2)
+  for i = 2, #fresh, 2 do
+    fresh[i] = sub(new_lane, 1, 22) .. pack('>I4', (births - i / 2 + 1) % 4294967296)
+  end
+  call('HSET', tag .. 'ln', unpack(fresh))
+end
 if #ready > 0 then
   call('RPUSH', tag .. 'rd', unpack(ready))
   call('ZADD', markers .. 'lanes', '0', '0')

@@ -65,9 +65,9 @@ for i = 1, n do
       tail[#tail + 1] = key
       tail[key] = lost
     end
-    local state = sub(lane, 23)
+    local birth, state = sub(lane, 23, 26), sub(lane, 27)
     if has_state == 1 then
-      if #ARGV[3 * i] > 42 then
+      if #ARGV[3 * i] > 38 then
         state, states[#states + 1] = '', key
         states[#states + 1] = ARGV[3 * i]
       else
@@ -78,7 +78,7 @@ for i = 1, n do
     end
     lanes_after[#lanes_after + 1] = key
     lanes_after[#lanes_after + 1] = pack('>I6I6I2BBI6', position, ms, seq, attempt, lost, at)
-      .. state
+      .. birth .. state
     if deliver then deliver(i) end
   end
 end

@@ -12,10 +12,10 @@ local word, key, number = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local ln, list = tag .. 'ln', tag .. 'p:' .. key
 local lane = call('HGET', ln, key)
 if not lane then return 0 end
-local position, ms, seq, attempt, lost, at = read('>I6I6I2BBI6', lane)
+local position, ms, seq, attempt, lost, at, birth = read('>I6I6I2BBI6I4', lane)
 
 local function write(state)
-  call('HSET', ln, key, pack('>I6I6I2BBI6', position, ms, seq, 0, 0, at) .. state)
+  call('HSET', ln, key, pack('>I6I6I2BBI6I4', position, ms, seq, 0, 0, at, birth) .. state)
 end
 local function ready()
   join('RPUSH', { key, [key] = 0 })
@@ -24,7 +24,7 @@ end
 
 if word == 'redrive' then
   if call('ZREM', tag .. 'lb', key) + call('ZREM', tag .. 'ld', key) == 0 then return 0 end
-  write(sub(lane, 23))
+  write(sub(lane, 27))
   ready()
 elseif word == 'skip' then
   if position ~= number or not call('ZSCORE', tag .. 'lb', key) then return 0 end
@@ -39,7 +39,7 @@ elseif word == 'skip' then
     if deliver then deliver(1) end
   end
   call('HDEL', tag .. 'why', key)
-  write(sub(lane, 23))
+  write(sub(lane, 27))
   if call('EXISTS', list) == 1 then ready() end
 elseif word == 'replay' then
   local window, records, place = call('GET', tag .. 'w:' .. key) or '', {}, 1
@@ -64,6 +64,7 @@ elseif word == 'replay' then
   end
   for i = #records, #records - again + 1, -1 do call('LPUSH', list, records[i]) end
   position = position - again
+  birth = call('HINCRBY', tag .. 'st', 'births', 1) % 4294967296
   write('')
   call('DEL', tag .. 'w:' .. key)
   call('HDEL', tag .. 'sv', key)

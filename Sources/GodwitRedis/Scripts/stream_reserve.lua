@@ -38,7 +38,7 @@ if keys then
     if count > 0 then
       n = n + 1
       leases[2 * n - 1], leases[2 * n] = score, nonce .. string.char(n) .. key
-      records[0] = sub(lane, 1, 22)
+      records[0] = sub(lane, 1, 26)
       answer[2 * n + 3], answer[2 * n + 4] = key, table.concat(records, '', 0, count)
     elseif #records > 0 then -- the bytes are used up: this lane and the rest go back
       local back = {}

@@ -51,7 +51,7 @@ class Stream(Queue):
         lanes, arguments = reply[4:], []
         for place in range(0, len(lanes), 2):
             key, packed = lanes[place], lanes[place + 1]
-            count, newest = (len(packed) - 22) // SIZE, packed[-SIZE + 4:-SIZE + 12]
+            count, newest = (len(packed) - 26) // SIZE, packed[-SIZE + 4:-SIZE + 12]
             token = nonce + bytes([place // 2 + 1]) + key
             facts = struct.pack(">H", count) + newest + struct.pack(">IBB", window * SIZE, 110, 1) + bytes(6)
             arguments += [facts + token, BODY, b""]

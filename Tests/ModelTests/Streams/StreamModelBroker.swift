@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
 import Godwit
+import GodwitRedis
 import GodwitSQLite
 import GodwitTesting
+import TestRedis
 import Testing
 
 /// A broker on which the model of streams may be run; every broker that keeps streams joins `all`.
@@ -34,6 +36,10 @@ struct StreamModelBroker: Sendable, CustomTestStringConvertible {
         }
     }
 
+    static let redis = StreamModelBroker(name: "redis") { clock in
+        try await RedisBroker(SharedRedis.freshURL(), time: clock)
+    }
+
     /// Not the memory broker: it holds the very book that judges.
-    static var all: [StreamModelBroker] { [.sqlite] }
+    static var all: [StreamModelBroker] { [.sqlite, .redis] }
 }
