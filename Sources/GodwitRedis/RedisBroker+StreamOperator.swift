@@ -12,7 +12,7 @@ extension RedisBroker: StreamOperator {
     public func skipPoint(
         of key: String, at position: UInt64, _ emission: Emission, in stream: QueueName
     ) async throws(BrokerError) -> Bool {
-        try validation.check([emission.message], for: emission.queue)
+        try validation.check([emission.message], for: emission.queue, at: .latest)
         if position >= 1 << 48 { return false }
         try await registerTargets(of: CollectionOfOne(emission))
         return try await operate("skip", key, Int(position), [emission], in: stream)

@@ -14,7 +14,7 @@ extension SQLiteBroker: StreamOperator {
     public func skipPoint(
         of key: String, at position: UInt64, _ emission: Emission, in stream: QueueName
     ) async throws(BrokerError) -> Bool {
-        try validation.check([emission.message], for: emission.queue)
+        try validation.check([emission.message], for: emission.queue, at: .latest)
         return try await run("skip a point of '\(stream)'") { (store) throws(StoreFault) in
             try store.skipPoint(of: key, at: position, emission, in: stream)
         }

@@ -109,7 +109,7 @@ struct FleetEvent: Job {
     let seen: String
     let detail: Double
 
-    init(_ event: Event) {
+    init(_ event: PrintFleet.Event) {
         kind = event.kind.rawValue
         device = event.device
         supply = event.supply

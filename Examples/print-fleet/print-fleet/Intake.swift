@@ -2,6 +2,7 @@
 import Dispatch
 import Foundation
 import Godwit
+import GodwitStreams
 import PrintFleet
 
 /// Reads lines, puts what is wrong aside with its number and reason, and appends the rest.

@@ -138,7 +138,7 @@ extension MemoryBroker: StreamOperator {
     public func skipPoint(
         of key: String, at position: UInt64, _ emission: Emission, in stream: QueueName
     ) async throws(BrokerError) -> Bool {
-        try validation.check([emission.message], for: emission.queue)
+        try validation.check([emission.message], for: emission.queue, at: .latest)
         return try locked("skip a point of '\(stream)'") { state in
             let now = time.now()
             guard state.ledger.hasRoom(for: [emission]),

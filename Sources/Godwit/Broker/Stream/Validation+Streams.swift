@@ -47,7 +47,7 @@ extension Validation {
                     "Keep sums in the state and lists elsewhere.")
             }
             for emission in settlement.emissions {
-                try check([emission.message], for: emission.queue)
+                try check([emission.message], for: emission.queue, at: .latest)
             }
         }
     }
