@@ -28,13 +28,14 @@ end
 -- Events: those archived, or old ones where nobody archives. Whole nodes of the stream go (at most
 -- 100 entries each), so up to one node of old ones stays; of those archived none does.
 local marks = call('HMGET', cfg, 'archived', 'evbytes', 'evgone')
-local stream = redis.pcall('XINFO', 'STREAM', ev)
-if stream.err then return { #entries, 0 } end -- no events
-local fields = {}
-for i = 1, #stream, 2 do fields[stream[i]] = stream[i + 1] end
-local length, added = fields['length'], fields['entries-added']
+local length, added = call('XLEN', ev), false
+if length == 0 then return { #entries, 0 } end
+local stream = redis.pcall('XINFO', 'STREAM', ev) -- nothing in it: not allowed here
+for i = 1, #stream, 2 do
+  if stream[i] == 'entries-added' then added = stream[i + 1] end
+end
 -- What is gone and was not dropped by prune went at the cap, when it was full.
-local lost = added - length - tonumber(marks[3] or 0)
+local lost = added and added - length - tonumber(marks[3] or 0) or 0
 local mark = marks[1] or string.format('%.0f', now - tonumber(keep_ms or 600000))
 local dropped = call('XTRIM', ev, 'MINID', '~', mark, 'LIMIT', 1000)
 if marks[1] and dropped <= 900 then -- else the limit may have stopped it
@@ -52,5 +53,5 @@ if type(bytes) == 'number' and length > 0 then -- a table: the command is not al
   if length >= 100 then call('HSET', cfg, 'evmax', string.format('%.0f', math.max(keep, 100))) end
 end
 if lost > 0 then call('HINCRBY', st, 'evdropped', lost) end
-call('HSET', cfg, 'evgone', string.format('%.0f', added - length))
+if added then call('HSET', cfg, 'evgone', string.format('%.0f', added - length)) end
 return { #entries, dropped }
