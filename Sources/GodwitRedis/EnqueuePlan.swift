@@ -66,16 +66,6 @@ struct EnqueuePlan: Sendable {
         }
     }
 
-    /// The same messages once more, looked at one by one: for a batch that did not fit as a whole.
-    static func oneByOne(_ group: Group) -> [Group] {
-        stride(from: 0, to: group.members.count, by: RedisBroker.smallBatch).map { start in
-            let end = min(start + RedisBroker.smallBatch, group.members.count)
-            return Group(
-                list: group.list, mode: .first, members: Array(group.members[start..<end]),
-                bytes: group.bytes)
-        }
-    }
-
     private static func list(of message: NewMessage) -> UInt64 {
         UInt64(message.priority.band) << 32 | UInt64(message.kind.hash)
     }

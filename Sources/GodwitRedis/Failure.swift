@@ -57,8 +57,16 @@ struct Failure: Sendable {
         case .noScript, .unblocked:
             return .unavailable(problem("Nothing was done; send it again."))
         case .server:
-            if error.text.hasPrefix("FULL") {
-                return .storageFull(problem("The queue holds its maximum; slow down or raise it."))
+            if error.text.hasPrefix("UNTRACKED") {
+                return .unavailable(
+                    problem("Nothing was done; it may be sent again when fewer are leased."))
+            }
+            if error.text.contains("user executing the script can't") {
+                // Why unknown: the script stopped where it was, and what it had written stays.
+                return .unknown(
+                    problem(
+                        "Let the operator widen the rights of this ACL user to all commands of "
+                            + "the scripts, then compare with `godwit doctor`."))
             }
             if error.text.contains("OOM") {
                 return .storageFull(

@@ -24,10 +24,11 @@ extension RedisBroker: Diagnosable {
             ]
         }
         return [
-            Self.version(Self.fields(replies[0])), Self.eviction(Self.fields(replies[1])),
-            Self.memory(Self.fields(replies[1])),
+            Self.version(ServerInfo.fields(replies[0])),
+            Self.eviction(ServerInfo.fields(replies[1])),
+            Self.memory(ServerInfo.fields(replies[1])),
             Self.persistence(
-                Self.fields(replies[2]), fsync: replies[3]["appendfsync"]?.string,
+                ServerInfo.fields(replies[2]), fsync: replies[3]["appendfsync"]?.string,
                 save: replies[4]["save"]?.string),
         ]
     }
@@ -105,14 +106,5 @@ extension RedisBroker: Diagnosable {
                 "a power cut loses what the system had not written: set appendfsync everysec or always"
             )
         }
-    }
-
-    private static func fields(_ info: RESPValue) -> [Substring: Substring] {
-        var fields: [Substring: Substring] = [:]
-        for line in (info.string ?? "").split(whereSeparator: \.isNewline) {
-            guard let colon = line.firstIndex(of: ":") else { continue }
-            fields[line[..<colon]] = line[line.index(after: colon)...]
-        }
-        return fields
     }
 }

@@ -88,25 +88,36 @@ extension RedisBroker {
         }
     }
 
-    /// Sends the calls of a plan in one write and gives every message its answer.
+    /// Calls that go in one write: so that the deadline of a reply holds for some megabytes at most,
+    /// and others' calls find a place between them.
+    private static let window = 16
+
+    /// Sends the calls of a plan, a window at a time, and gives every message its answer.
     private func send(
         _ plan: EnqueuePlan, to queue: RedisQueue, then: @escaping @Sendable (Answers) -> Void
     ) {
-        let groups = plan.groups
+        send(plan, 0, Answers(count: plan.messages.count), to: queue, then)
+    }
+
+    private func send(
+        _ plan: EnqueuePlan, _ start: Int, _ answers: Answers, to queue: RedisQueue,
+        _ then: @escaping @Sendable (Answers) -> Void
+    ) {
+        let end = min(start + Self.window, plan.groups.count)
+        let groups = plan.groups[start..<end]
         submit(groups.map { command($0, of: plan.messages, in: queue) }) { [self] result in
-            var answers = Answers(count: plan.messages.count)
-            let full = answers.take(groups, result, isFinal: false) {
-                self.failure.error($0, "enqueue to '\(queue.name)'")
+            var answers = answers
+            func broken(_ error: RedisError) -> BrokerError {
+                failure.error(error, "enqueue to '\(queue.name)'")
             }
-            if full.isEmpty { return then(answers) }
-            // A plain batch is refused as a whole when the queue can't hold all of it.
-            let single = full.flatMap { EnqueuePlan.oneByOne($0) }
-            let first = answers
-            submit(single.map { command($0, of: plan.messages, in: queue) }) { result in
-                var answers = first
-                _ = answers.take(single, result, isFinal: true) {
-                    self.failure.error($0, "enqueue to '\(queue.name)'")
-                }
+            switch result {
+            case .success(let replies):
+                answers.take(groups, replies, error: broken)
+                if end == plan.groups.count { return then(answers) }
+                send(plan, end, answers, to: queue, then)
+            case .failure(let error):
+                // Order: what comes behind is not sent at all.
+                answers.fail(plan.groups[start...], broken(error))
                 then(answers)
             }
         }
@@ -131,28 +142,20 @@ private struct Answers: Sendable {
         return .success(range.count == outcomes.count ? outcomes : Array(outcomes[range]))
     }
 
-    /// Reads the replies; returns the groups that were refused because not all had room.
+    /// What no answer came for.
+    mutating func fail(_ groups: ArraySlice<EnqueuePlan.Group>, _ error: BrokerError) {
+        for group in groups { for member in group.members { errors[member] = error } }
+    }
+
+    /// Reads the replies of these groups.
     mutating func take(
-        _ groups: [EnqueuePlan.Group], _ result: Result<[RESPValue], RedisError>, isFinal: Bool,
+        _ groups: ArraySlice<EnqueuePlan.Group>, _ replies: [RESPValue],
         error: (RedisError) -> BrokerError
-    ) -> [EnqueuePlan.Group] {
-        let replies: [RESPValue]
-        switch result {
-        case .success(let values): replies = values
-        case .failure(let failed):
-            let failed = error(failed)
-            for group in groups { for member in group.members { errors[member] = failed } }
-            return []
-        }
-        var full: [EnqueuePlan.Group] = []
+    ) {
         for (group, reply) in zip(groups, replies) {
             if case .error(let text) = reply {
-                if !isFinal, text.starts(with: "FULL".utf8) {
-                    full.append(group)
-                } else {
-                    let failed = error(RedisError(reply: text))
-                    for member in group.members { errors[member] = failed }
-                }
+                let failed = error(RedisError(reply: text))
+                for member in group.members { errors[member] = failed }
                 continue
             }
             guard let refused = reply.elements, !refused.isEmpty else { continue }
@@ -164,7 +167,6 @@ private struct Answers: Sendable {
                     refused[start + 1], refused[start + 2])
             }
         }
-        return full
     }
 
     private static func outcome(_ code: RESPValue, _ info: RESPValue) -> EnqueueOutcome {

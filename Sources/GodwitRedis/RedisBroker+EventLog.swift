@@ -112,11 +112,6 @@ extension RedisBroker: EventLog {
         return "\(parts.0)-\(parts.1)"
     }
 
-    /// The first stream id behind this one.
-    static func after(_ text: String) -> String? {
-        parts(of: text).map { $0.1 == .max ? "\($0.0 &+ 1)-0" : "\($0.0)-\($0.1 + 1)" }
-    }
-
     private static func parts(of text: String) -> (UInt64, UInt64)? {
         let parts = text.split(separator: "-", omittingEmptySubsequences: false)
         guard parts.count == 2, let time = UInt64(parts[0]), let number = UInt64(parts[1]) else {

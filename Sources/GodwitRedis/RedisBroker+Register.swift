@@ -22,10 +22,45 @@ extension RedisBroker {
             throw collision(error, queue)
         }
         if !isNew && missing.isEmpty { return }
+        if !asProducer { return try await registerForConsumer(missing, in: queue) }
         let result = await withUnsafeContinuation { continuation in
             register(missing, isNew, in: queue) { continuation.resume(returning: $0) }
         }
         try result.get()
+    }
+
+    /// Writes only what is not there, and does without where the server is out of memory: it must be
+    /// possible to drain a full server, also after a restart. The next call makes up for it.
+    private func registerForConsumer(
+        _ missing: [Kind], in queue: RedisQueue
+    ) async throws(BrokerError) {
+        let what = "register kinds of '\(queue.name)'"
+        let fields = missing.map { KeySpace.field(of: $0.hash) }
+        let read = RedisCommand(["HMGET", queue.keys.key("k")] + fields)
+        let names = try await value(of: read, what).elements ?? []
+        guard names.count == missing.count else { throw failure.unreadable(what) }
+        var absent: [Kind] = []
+        var present: [Kind] = []
+        for (kind, name) in zip(missing, names) {
+            guard let name = name.string else {
+                absent.append(kind)
+                continue
+            }
+            if name != kind.name {
+                throw collision(KindCollision(asked: kind.name, known: name), queue)
+            }
+            present.append(kind)
+        }
+        queue.add(present)
+        if absent.isEmpty { return }
+        let result = await withUnsafeContinuation { continuation in
+            register(absent, false, in: queue) { continuation.resume(returning: $0) }
+        }
+        do throws(BrokerError) {
+            try result.get()
+        } catch {
+            guard case .storageFull = error else { throw error }
+        }
     }
 
     /// The same for one who can't wait.
@@ -62,12 +97,8 @@ extension RedisBroker {
                         throw failure.error(RedisError(reply: text), what)
                     }
                     try checkKinds(missing, replies.dropFirst(isNew ? 1 : 0), in: queue)
-                    queue.state.withLock { state in
-                        if isNew { state.isRegistered = true }
-                        for kind in missing { state.kinds[kind.hash] = kind.name }
-                        state.allKinds += missing.map(\.hash)
-                            .filter { !state.allKinds.contains($0) }
-                    }
+                    if isNew { queue.state.withLock { $0.isRegistered = true } }
+                    queue.add(missing)
                 })
         }
     }

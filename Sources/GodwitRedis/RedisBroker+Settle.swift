@@ -108,11 +108,12 @@ extension RedisBroker {
         } catch {
             return then(.failure(error))
         }
-        forward(settlements, forwards, from: queue) { [self] result in
-            switch result {
-            case .failure(let error): then(.failure(error))
-            case .success(let busy): settle(settlements, busy: busy, in: queue, then)
+        forward(settlements, forwards[...], from: queue) { [self] freight in
+            var settlements = settlements
+            for place in freight.lost {
+                settlements[place].verdict = .reject(Self.payloadLost)
             }
+            settle(settlements, busy: freight.busy, in: queue, then)
         }
     }
 

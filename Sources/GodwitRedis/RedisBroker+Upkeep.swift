@@ -37,26 +37,15 @@ extension RedisBroker {
         let limit = min(limit, Self.smallBatch)
         if limit < 1 { return 0 }
         let settings = try await settings(of: queue)
-        let keys = book(queue).keys
         var command = call(scripts.prune, in: book(queue), capacity: 64)
         command.append(limit)
         command.append(Int(settings.keepDeadMilliseconds))
         command.append(settings.keepDead)
         seal(&command)
         let what = "prune '\(queue)'"
-        let values = try await values(
-            of: [command, RedisCommand(["HGET", keys.key("cfg"), "archived"])], what)
-        guard values.count == 2, let parts = values[0].elements, parts.count == 2,
-            let dead = parts[0].int, let events = parts[1].int
+        guard let parts = try await value(of: command, what).elements, parts.count == 2,
+            let dead = parts[0].int
         else { throw failure.unreadable(what) }
-        // The script drops whole nodes of the stream; what is left of the last one is a few entries.
-        if events < Self.eventsOfPrune, let mark = values[1].string, let next = Self.after(mark) {
-            _ = try await self.value(
-                of: RedisCommand(["XTRIM", keys.key("ev"), "MINID", "=", next]), what)
-        }
         return dead
     }
-
-    /// What the script drops at most of a stream in one call.
-    private static let eventsOfPrune = 1000
 }

@@ -74,7 +74,8 @@ public final class RedisBroker: Broker {
             throw failure.error(error, "open the broker")
         }
         do throws(BrokerError) {
-            let offset = try await Fitness(failure: failure).check(client, against: time)
+            let offset = try await Fitness(failure: failure, namespace: namespace).check(
+                client, against: time)
             self.clockOffset = time.isVirtual ? .zero : offset
         } catch {
             await client.shutdown()

@@ -64,6 +64,14 @@ final class RedisQueue: Sendable {
         }
     }
 
+    /// These stand in the store.
+    func add(_ kinds: [Kind]) {
+        state.withLock { state in
+            for kind in kinds { state.kinds[kind.hash] = kind.name }
+            state.allKinds += kinds.map(\.hash).filter { !state.allKinds.contains($0) }
+        }
+    }
+
     /// The lists' kinds for a reserve, rotated by one from call to call.
     func rotated(_ kinds: [UInt32]) -> [UInt32] {
         if kinds.count < 2 { return kinds }

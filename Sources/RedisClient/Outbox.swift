@@ -5,14 +5,12 @@ import Synchronization
 /// Who gets the replies to what was sent.
 enum Sink: Sendable {
     case one(Once<RESPValue>)
-    case many(Once<[RESPValue]>)
-    /// On the event loop, for the handshake.
+    /// On the event loop.
     case loop(@Sendable (Result<[RESPValue], RedisError>) -> Void)
 
     func fail(_ error: RedisError) {
         switch self {
         case .one(let once): once.resume(.failure(error))
-        case .many(let once): once.resume(.failure(error))
         case .loop(let body): body(.failure(error))
         }
     }
@@ -22,6 +20,8 @@ enum Sink: Sendable {
 struct Call: Sendable {
     let sink: Sink
     let replies: Int
+    /// Of the commands; they may be resident until the replies have come.
+    let bytes: Int
     let timeout: TimeAmount
     var deadline = NIODeadline.distantFuture
     var expired = false
@@ -35,13 +35,11 @@ struct Burst: Sendable {
     private(set) var whole: [ByteBuffer] = []
     private(set) var tail = ByteBuffer()
     private(set) var calls: [Call] = []
-    private(set) var bytes = 0
 
     mutating func add(_ commands: some Collection<RedisCommand>, _ call: Call) {
         for command in commands {
             command.writeHeader(into: &tail)
             let body = command.body
-            bytes += body.readableBytes
             if body.readableBytes <= Self.copied {
                 tail.writeImmutableBuffer(body)
             } else {
@@ -60,25 +58,29 @@ final class Outbox: Sendable {
         var burst = Burst()
         var scheduled = false
         var owed = 0
+        var bytes = 0
         var closed: RedisError?
+        var retired = false
     }
 
-    /// Replies that may be owed, and bytes that may wait, before callers are turned away.
-    static let limit = (replies: 1 << 17, bytes: 256 << 20)
-
+    /// Replies that may be owed, and bytes of their commands, before callers are turned away.
+    private let limit: (replies: Int, bytes: Int)
     private let state = Mutex(State())
+
+    init(replies: Int = 1 << 17, bytes: Int = 256 << 20) { limit = (replies, bytes) }
 
     /// Takes commands in; true when the caller must wake the event loop.
     func put(_ commands: some Collection<RedisCommand>, _ call: Call) throws(RedisError) -> Bool {
         try state.withLock { state throws(RedisError) in
             if let closed = state.closed { throw closed }
-            guard state.owed < Self.limit.replies, state.burst.bytes < Self.limit.bytes else {
+            guard state.owed < limit.replies, state.bytes < limit.bytes else {
                 throw RedisError(
                     .unavailable,
-                    "\(state.owed) replies are outstanding on one connection; nothing was sent, "
-                        + "slow down and try again")
+                    "\(state.owed) replies to \(state.bytes) bytes are outstanding on one "
+                        + "connection; nothing was sent, slow down and try again")
             }
             state.owed += call.replies
+            state.bytes += call.bytes
             state.burst.add(commands, call)
             defer { state.scheduled = true }
             return !state.scheduled
@@ -95,13 +97,25 @@ final class Outbox: Sendable {
         }
     }
 
-    /// Replies have come.
-    func settle(_ replies: Int) { state.withLock { $0.owed -= replies } }
+    /// Replies have come, and with them all that were owed to so many bytes.
+    func settle(_ replies: Int, _ bytes: Int) {
+        state.withLock { state in
+            state.owed -= replies
+            state.bytes -= bytes
+        }
+    }
 
     /// Nothing more goes in; the first reason stays.
-    func close(_ error: RedisError) {
-        state.withLock { state in if state.closed == nil { state.closed = error } }
+    func close(_ error: RedisError, retired: Bool = false) {
+        state.withLock { state in
+            guard state.closed == nil else { return }
+            state.closed = error
+            state.retired = retired
+        }
     }
+
+    /// True when it was closed because the server is not the one to write to.
+    var isRetired: Bool { state.withLock { $0.retired } }
 
     /// True while commands are taken in.
     var isOpen: Bool { state.withLock { $0.closed == nil } }

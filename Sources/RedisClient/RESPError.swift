@@ -13,6 +13,8 @@ public enum RESPError: Error, Sendable, Equatable {
     case badEnd
     /// A line or string is longer than the limit in bytes.
     case tooLong(limit: Int)
+    /// A reply takes more bytes than the limit, all its strings together.
+    case tooLarge(limit: Int)
     /// A reply holds more values than the limit.
     case tooMany(limit: Int)
     /// Aggregates are nested deeper than the limit.
@@ -28,6 +30,7 @@ extension RESPError: CustomStringConvertible {
         case .badScalar: "a number, boolean or null is malformed"
         case .badEnd: "a line or string does not end in CR LF"
         case .tooLong(let limit): "a line or string is longer than the limit of \(limit) bytes"
+        case .tooLarge(let limit): "a reply is larger than the limit of \(limit) bytes"
         case .tooMany(let limit): "a reply holds more values than the limit of \(limit)"
         case .tooDeep(let limit): "a reply is nested deeper than the limit of \(limit)"
         }

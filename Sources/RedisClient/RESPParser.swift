@@ -15,10 +15,12 @@ public struct RESPParser: Sendable {
         public var line = 64 << 10
         /// Bytes of one string with a length.
         public var bulk = 64 << 20
+        /// Bytes of a reply that is not whole yet, headers included.
+        public var reply = 256 << 20
         /// Values in one reply, attributes and aggregates included.
         public var values = 1 << 21
 
-        /// Depth 32, lines of 64 KiB, strings of 64 MiB, two million values.
+        /// Depth 32, lines of 64 KiB, strings of 64 MiB, replies of 256 MiB, two million values.
         public init() {}
     }
 
@@ -86,7 +88,10 @@ public struct RESPParser: Sendable {
     public mutating func next() throws(RESPError) -> RESPValue? {
         if let failure { throw failure }
         do throws(RESPError) {
-            guard try read() else { return nil }
+            guard try read() else {
+                guard waiting <= limits.reply else { throw .tooLarge(limit: limits.reply) }
+                return nil
+            }
         } catch {
             failure = error
             throw error

@@ -11,12 +11,27 @@ extension RedisClient {
         var connecting = false
         var connected = 0
         var failures = 0
+        /// Connections in a row that led to a replica, and since when the last one is there.
+        var retirements = 0
+        var mainSince = NIODeadline.uptimeNanoseconds(0)
         var heldUntil = NIODeadline.uptimeNanoseconds(0)
         var idle: [RedisConnection] = []
         var all: [ObjectIdentifier: RedisConnection] = [:]
         var opening: [Int: EventLoopFuture<RedisConnection>] = [:]
         var serial = 0
         var closed = false
+
+        /// Forgets the shared connection, which has ended. One that was good for nothing, because its
+        /// server is a replica, counts like a failure to connect: the next one is held back.
+        mutating func drop(_ connection: RedisConnection, _ backoff: Backoff) {
+            guard main === connection else { return }
+            main = nil
+            guard connection.isRetired else { return }
+            if .now() - mainSince > TimeAmount(backoff.cap) * 4 { retirements = 0 }
+            retirements += 1
+            var random = SystemRandomNumberGenerator()
+            heldUntil = .now() + TimeAmount(backoff.delay(failures: retirements, using: &random))
+        }
 
         mutating func shutDown() -> (
             [Once<RedisConnection>], [RedisConnection], [EventLoopFuture<RedisConnection>]
@@ -60,7 +75,7 @@ extension RedisClient {
             if state.closed { return .refuse }
             if let main = state.main {
                 if main.isOpen { return .use(main) }
-                state.main = nil
+                state.drop(main, target.configuration.backoff)
             }
             state.waiters.append(once)
             if state.connecting { return .wait }
@@ -84,6 +99,7 @@ extension RedisClient {
                 switch outcome {
                 case .success(let connection):
                     state.main = connection
+                    state.mainSince = .now()
                     state.connected += 1
                     state.failures = 0
                 case .failure:
@@ -124,7 +140,7 @@ extension RedisClient {
                 state.withLock { state in
                     state.all[ObjectIdentifier(connection)] = nil
                     state.idle.removeAll { $0 === connection }
-                    if state.main === connection { state.main = nil }
+                    state.drop(connection, target.configuration.backoff)
                 }
             }
             return connection

@@ -21,11 +21,11 @@ extension RedisClient {
         guard !commands.isEmpty else { return then(.success([])) }
         let main = state.withLock { $0.closed ? nil : $0.main }
         guard let main, main.isOpen else { return connectAndSubmit(commands, timeout, then) }
-        main.submit(commands, timeout: timeout) { [self] result in
+        main.deliver(commands, timeout: timeout) { [self] result in
             if case .failure(let error) = result, error.kind == .unavailable, !main.isOpen {
                 return connectAndSubmit(commands, timeout, then)
             }
-            main.finish(commands, result, timeout, then)
+            then(result)
         }
     }
 
@@ -44,38 +44,9 @@ extension RedisClient {
             switch result {
             case .failure(let error): then(.failure(error))
             case .success(let connection):
-                connection.submit(commands, timeout: timeout) { result in
-                    connection.finish(commands, result, timeout, then)
-                }
+                connection.deliver(commands, timeout: timeout, then)
             }
         }
         join(once)
-    }
-}
-
-extension RedisConnection {
-    /// Sends forgotten scripts again, then hands the replies on.
-    fileprivate func finish(
-        _ commands: [RedisCommand], _ result: Result<[RESPValue], RedisError>, _ timeout: Duration?,
-        _ then: @escaping @Sendable (Result<[RESPValue], RedisError>) -> Void
-    ) {
-        guard case .success(let replies) = result else { return then(result) }
-        let again = Self.forgotten(commands, replies)
-        if again.isEmpty { return then(result) }
-        submit(again.map(\.command), timeout: timeout) { second in
-            switch second {
-            case .success(let answers):
-                var replies = replies
-                for (slot, answer) in zip(again, answers) { replies[slot.index] = answer }
-                then(.success(replies))
-            case .failure(let error):
-                // Nothing of the second write left, but the rest of the first one was done.
-                let isPartial = again.count < commands.count && error.kind == .unavailable
-                then(
-                    .failure(
-                        isPartial
-                            ? RedisError(.unknown, error.text, server: error.server) : error))
-            }
-        }
     }
 }

@@ -20,6 +20,8 @@ public final class RedisClient: Sendable {
         public var backoff = Backoff()
         /// What a server may make us hold.
         public var limits = RESPParser.Limits()
+        /// Bytes of commands that have no reply yet, before callers are turned away.
+        public var outstanding = 256 << 20
         /// The name in CLIENT LIST.
         public var name = "godwit"
 
@@ -74,13 +76,19 @@ public final class RedisClient: Sendable {
     public nonisolated(nonsending) func send(
         pipeline commands: [RedisCommand], timeout: Duration? = nil
     ) async throws(RedisError) -> [RESPValue] {
-        let connection = try await shared(timeout)
-        do throws(RedisError) {
-            return try await connection.send(pipeline: commands, timeout: timeout)
-        } catch {
-            guard error.kind == .unavailable, !connection.isOpen else { throw error }
+        // Cancelled while it connects: nothing was sent.
+        _ = try await shared(timeout)
+        if Task.isCancelled {
+            throw RedisError(.cancelled, "cancelled before anything was sent", server: server)
         }
-        return try await shared(timeout).send(pipeline: commands, timeout: timeout)
+        let once = Once<[RESPValue]>()
+        return try await once.wait(
+            cancelled: RedisError(
+                .unknown, "cancelled while waiting; the commands may or may not have run",
+                server: server)
+        ) {
+            submit(commands, timeout: timeout) { once.resume($0) }
+        }
     }
 
     /// Runs a script: EVALSHA, or EVAL where the server has forgotten it.

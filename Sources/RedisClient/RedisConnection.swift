@@ -52,17 +52,18 @@ public final class RedisConnection: Sendable {
         pipeline commands: [RedisCommand], timeout: Duration? = nil
     ) async throws(RedisError) -> [RESPValue] {
         guard !commands.isEmpty else { return [] }
-        var replies = try await all(commands, timeout)
-        let again = Self.forgotten(commands, replies)
-        if !again.isEmpty {
-            let answers = try await all(again.map(\.command), timeout)
-            for (slot, answer) in zip(again, answers) { replies[slot.index] = answer }
+        try refuseIfCancelled()
+        let once = Once<[RESPValue]>()
+        return try await once.wait(cancelled: cancelled) {
+            deliver(commands, timeout: timeout) { once.resume($0) }
         }
-        return replies
     }
 
     /// False once it takes no more commands.
     public var isOpen: Bool { outbox.isOpen }
+
+    /// True when it ended because the server is not the one to write to.
+    var isRetired: Bool { outbox.isRetired }
 
     /// Closes at once; what is in flight becomes `unknown`. Repeated: nothing happens.
     public func close() {
@@ -85,6 +86,35 @@ public final class RedisConnection: Sendable {
         }
     }
 
+    /// ``submit(_:timeout:_:)``, and scripts that the server has forgotten again with their source.
+    ///
+    /// Fails: `unknown` as soon as anything may have run, `unavailable` where nothing has.
+    func deliver(
+        _ commands: [RedisCommand], timeout: Duration?,
+        _ then: @escaping @Sendable (Result<[RESPValue], RedisError>) -> Void
+    ) {
+        submit(commands, timeout: timeout) { [self] result in
+            guard case .success(let replies) = result else { return then(result) }
+            let again = Self.forgotten(commands, replies)
+            if again.isEmpty { return then(result) }
+            submit(again.map(\.command), timeout: timeout) { second in
+                switch second {
+                case .success(let answers):
+                    var replies = replies
+                    for (slot, answer) in zip(again, answers) { replies[slot.index] = answer }
+                    then(.success(replies))
+                case .failure(let error):
+                    // Nothing of the second write left, but the rest of the first one was done.
+                    let isPartial = again.count < commands.count && error.kind == .unavailable
+                    then(
+                        .failure(
+                            isPartial
+                                ? RedisError(.unknown, error.text, server: error.server) : error))
+                }
+            }
+        }
+    }
+
     private nonisolated(nonsending) func once(
         _ command: RedisCommand, _ timeout: Duration?
     ) async throws(RedisError) -> RESPValue {
@@ -99,26 +129,13 @@ public final class RedisConnection: Sendable {
         }
     }
 
-    private nonisolated(nonsending) func all(
-        _ commands: [RedisCommand], _ timeout: Duration?
-    ) async throws(RedisError) -> [RESPValue] {
-        try refuseIfCancelled()
-        let once = Once<[RESPValue]>()
-        return try await once.wait(cancelled: cancelled) {
-            do throws(RedisError) {
-                try put(commands, .many(once), commands.count, timeout)
-            } catch {
-                once.resume(.failure(error))
-            }
-        }
-    }
-
     private func put(
         _ commands: some Collection<RedisCommand>, _ sink: Sink, _ replies: Int,
         _ timeout: Duration?
     ) throws(RedisError) {
         let call = Call(
-            sink: sink, replies: replies, timeout: timeout.map { TimeAmount($0) } ?? self.timeout)
+            sink: sink, replies: replies, bytes: commands.reduce(0) { $0 + $1.body.readableBytes },
+            timeout: timeout.map { TimeAmount($0) } ?? self.timeout)
         if try outbox.put(commands, call) {
             channel.eventLoop.execute { [handler] in handler.value.flush() }
         }
@@ -136,7 +153,7 @@ public final class RedisConnection: Sendable {
     }
 
     /// The scripts that the server did not know, as EVAL, and their places.
-    static func forgotten(
+    private static func forgotten(
         _ commands: [RedisCommand], _ replies: [RESPValue]
     ) -> [(index: Int, command: RedisCommand)] {
         var again: [(index: Int, command: RedisCommand)] = []
@@ -147,7 +164,7 @@ public final class RedisConnection: Sendable {
         return again
     }
 
-    static func isNoScript(_ text: ArraySlice<UInt8>) -> Bool {
+    private static func isNoScript(_ text: ArraySlice<UInt8>) -> Bool {
         text.starts(with: "NOSCRIPT".utf8)
     }
 }

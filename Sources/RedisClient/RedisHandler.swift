@@ -19,6 +19,7 @@ final class RedisHandler: ChannelInboundHandler {
     private var timer: Scheduled<Void>?
     private var timerAt = NIODeadline.distantFuture
     private var lastRead = NIODeadline.now()
+    private var answered = 0  // bytes of calls that have all their replies
     private var retired = false
     private var ended = false
     private var cause = "the server closed it"
@@ -59,7 +60,7 @@ final class RedisHandler: ChannelInboundHandler {
         guard !retired else { return }
         retired = true
         cause = reason
-        outbox.close(lost(.unavailable))
+        outbox.close(lost(.unavailable), retired: true)
         flush()
         if calls.isEmpty { context?.close(promise: nil) }
     }
@@ -76,6 +77,7 @@ final class RedisHandler: ChannelInboundHandler {
         buffer.withUnsafeReadableBytes { parser.feed($0) }
         lastRead = .now()
         var settled = 0
+        let before = answered
         do throws(RESPError) {
             while let value = try parser.next() {
                 if case .push = value { continue }  // out of band: answers nobody
@@ -85,7 +87,7 @@ final class RedisHandler: ChannelInboundHandler {
         } catch {
             close("the server sent what is not RESP: \(error)")
         }
-        if settled > 0 { outbox.settle(settled) }
+        if settled > 0 { outbox.settle(settled, answered - before) }
         if retired, calls.isEmpty { context.close(promise: nil) }
     }
 
@@ -118,23 +120,20 @@ final class RedisHandler: ChannelInboundHandler {
             retire("the server became a replica")
         }
         switch first.sink {
-        case .one(let once): once.resume(.success(value))
-        case .many(let once):
-            partial.append(value)
-            guard partial.count == first.replies else { return true }
-            once.resume(.success(partial))
-            partial = []
+        case .one(let once):
+            calls.removeFirst()
+            answered += first.bytes
+            once.resume(.success(value))
         case .loop(let body):
             partial.append(value)
             guard partial.count == first.replies else { return true }
             let replies = partial
             partial = []
             calls.removeFirst()
+            answered += first.bytes
             // Why: one that timed out was told so; its callback runs once.
             if !first.expired { body(.success(replies)) }
-            return true
         }
-        calls.removeFirst()
         return true
     }
 

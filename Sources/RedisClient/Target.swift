@@ -39,7 +39,7 @@ struct Target: Sendable {
 
     /// Connects, greets, and loads the scripts; fails with `RedisError` only.
     func open(on loop: any EventLoop, scripts: Bool) -> EventLoopFuture<RedisConnection> {
-        let outbox = Outbox()
+        let outbox = Outbox(bytes: configuration.outstanding)
         let limit = TimeAmount(configuration.connectTimeout)
         let bootstrap = ClientBootstrap(group: loop)
             .connectTimeout(limit)

@@ -116,6 +116,30 @@ import Testing
         }
     }
 
+    /// `plumless` and `buckeroo` have one CRC-32; a store may refuse the second of them. SQLite refuses
+    /// the whole call.
+    @Test(.tags(.i1, .i2), arguments: [BrokerKind.memory, .redis])
+    func `a forward that can't go does not hold up what is settled beside it`(
+        _ kind: BrokerKind
+    ) async throws {
+        try await withBroker(kind) { broker, _ in
+            _ = try await broker.enqueue([Sample.message(9, kind: "plumless")], to: .other)
+            try await broker.enqueue([
+                Sample.message(1), Sample.message(2, kind: "buckeroo"), Sample.message(3),
+            ])
+            let taken = try await broker.reserveAll().sorted { $0.number < $1.number }
+            let verdicts: [Verdict] = [.ack, .forward(to: .other), .forward(to: "third")]
+            let outcomes = try await broker.settle(
+                zip(taken, verdicts).map { Settlement($0.token, $1) }, in: .work)
+            #expect(outcomes[0] == .done && outcomes[2] == .done)
+            #expect(try await broker.state(1) == .completed)
+            #expect(try await broker.state(3, in: "third") == .ready)
+            let stays = outcomes[1] == .targetBusy
+            #expect(try await broker.state(2) == (stays ? .leased : .forwarded))
+            #expect(try await (broker.find(2, in: .other) == nil) == stays)
+        }
+    }
+
     @Test(.tags(.i9), arguments: BrokerKind.allCases)
     func `a unique key is freed here and does not travel`(_ kind: BrokerKind) async throws {
         try await withBroker(kind) { broker, _ in

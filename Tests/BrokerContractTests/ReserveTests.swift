@@ -164,6 +164,18 @@ import Testing
     }
 
     @Test(.tags(.i6), arguments: BrokerKind.allCases)
+    func `without a free slot a message with one attempt stays, and what is behind it`(
+        _ kind: BrokerKind
+    ) async throws {
+        try await withBroker(kind) { broker, _ in
+            try await broker.enqueue([Sample.message(1, maxAttempts: 1), Sample.message(2)])
+            #expect(try await broker.reserve(3, freeSlots: 0).isEmpty)
+            #expect(try await broker.state(1) == .ready)
+            #expect(try await broker.reserve(3, freeSlots: 1).numbers == [1, 2])
+        }
+    }
+
+    @Test(.tags(.i6), arguments: BrokerKind.allCases)
     func `messages with one attempt fill the free slots and no more`(
         _ kind: BrokerKind
     ) async throws {

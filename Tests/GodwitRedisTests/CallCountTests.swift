@@ -15,7 +15,9 @@ private struct Tick: Job {
 @Suite(.serialized, .timeLimit(.minutes(3))) struct `Calls of the server` {
     /// Why the best of eight rounds: how many callers gather behind a flight is the scheduler's choice,
     /// and what else the machine does only ever adds calls. Without gathering every round takes over 10,000.
-    @Test func `ten thousand jobs take at most 250 calls, single enqueues included`() async throws {
+    @Test func `ten thousand jobs of a thousand producers, one by one, take at most 250 calls`()
+        async throws
+    {
         var best = Int.max
         for _ in 0..<8 where best > 250 {
             try await withRedisBroker { broker, _, client in
@@ -93,14 +95,15 @@ private struct Tick: Job {
 
     private func evalsha(_ client: RedisClient) async throws -> (calls: Int, micros: Double) {
         let info = try await client.send(RedisCommand(["INFO", "commandstats"])).string ?? ""
+        // EVAL, too: that is how a script travels that the server has forgotten.
+        var sum = (calls: 0, micros: 0.0)
         for line in info.split(whereSeparator: \.isNewline)
-        where line.hasPrefix("cmdstat_evalsha:") {
-            let fields = line.dropFirst("cmdstat_evalsha:".count).split(separator: ",")
+        where line.hasPrefix("cmdstat_eval") {
+            let fields = line.drop { $0 != ":" }.dropFirst().split(separator: ",")
                 .map { $0.split(separator: "=") }
-            let calls = fields.first { $0.first == "calls" }?.last.flatMap { Int($0) } ?? 0
-            let micros = fields.first { $0.first == "usec" }?.last.flatMap { Double($0) } ?? 0
-            return (calls, micros)
+            sum.calls += fields.first { $0.first == "calls" }?.last.flatMap { Int($0) } ?? 0
+            sum.micros += fields.first { $0.first == "usec" }?.last.flatMap { Double($0) } ?? 0
         }
-        return (0, 0)
+        return sum
     }
 }

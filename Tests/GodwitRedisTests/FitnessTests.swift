@@ -2,6 +2,7 @@
 import Godwit
 import GodwitRedis
 import Logging
+import RedisClient
 import TestRedis
 import Testing
 
@@ -41,6 +42,54 @@ import Testing
             }
             #expect(!book.text.contains("warning"), "\(book.text)")
         }
+    }
+
+    @Test func `a right that the scripts need and we lack is told at the start`() async throws {
+        try await withServer { server in
+            let url = try await user("+@all -rpush", of: server)
+            let error = await brokerError { _ = try await RedisBroker(url) }
+            guard case .misconfigured(let problem) = error else {
+                Issue.record("not misconfigured: \(String(describing: error))")
+                return
+            }
+            #expect(problem.cause.contains("RPUSH"))
+        }
+    }
+
+    @Test func `where we may not ask, a refusal in mid-script is unknown and names the rights`()
+        async throws
+    {
+        try await withServer { server in
+            let broker = try await RedisBroker(try await user("+@all -acl -rpush", of: server))
+            let error = await brokerError { _ = try await broker.enqueue([.sample()], to: .work) }
+            guard case .unknown(let problem) = error else {
+                Issue.record("not unknown: \(String(describing: error))")
+                return
+            }
+            #expect(problem.advice.contains("ACL user"))
+            await broker.shutdown()
+        }
+    }
+
+    @Test func `where CONFIG is forbidden the warning says what it does not know`() async throws {
+        try await withServer { server in
+            let url = try await user("+@all -config", of: server)
+            let book = LogBook()
+            try await withLogger(Logger(label: "test") { _ in book }) { _ in
+                await (try RedisBroker(url)).shutdown()
+            }
+            #expect(book.text.contains("can't be read"))
+            #expect(!book.text.contains("keeps nothing on disk"))
+        }
+    }
+
+    /// The URL of a user with these rights.
+    private func user(_ rights: String, of server: RedisServer) async throws -> String {
+        let client = try RedisClient(RedisURL(server.url), logger: .quiet)
+        let words = "ACL SETUSER worker on >secret ~* &* " + rights
+        _ = try await client.send(RedisCommand(words.split(separator: " ").map(String.init)))
+        await client.shutdown()
+        return "redis://worker:secret@127.0.0.1:\(server.port)"
     }
 
     @Test(arguments: ["", "a:b", "a{b", "ü", String(repeating: "n", count: 33)])

@@ -89,13 +89,14 @@ final class FakeServer: Sendable {
 
 /// Runs `body` with a fake server and a client to it.
 func withFake(
-    raw: Bool = false, timeout: Duration = .seconds(10),
+    raw: Bool = false, timeout: Duration = .seconds(10), outstanding: Int = 256 << 20,
     _ answer: @escaping @Sendable ([String]) -> FakeServer.Answer,
     _ body: (RedisClient, FakeServer) async throws -> Void
 ) async throws {
     let server = try await FakeServer.start(raw: raw, answer)
     try await withClient(server.url) {
         $0.timeout = timeout
+        $0.outstanding = outstanding
         $0.connectTimeout = .seconds(5)
         $0.backoff = Backoff(base: .milliseconds(1), cap: .milliseconds(5))
     } _: { client in

@@ -68,7 +68,9 @@ extension Book {
                     .i10, "\(entry.id) goes past the \(request.bytes) bytes asked for")
             }
             bytes -= entry.sizeBound
-            if entry.maxAttempts == 1, place >= max(1, request.freeSlots ?? request.count) {
+            if entry.maxAttempts == 1, !entry.isSuspect,
+                place >= request.freeSlots ?? request.count
+            {
                 throw Objection(
                     .i6, "\(entry.id) has one attempt and was handed out without a slot")
             }

@@ -3,7 +3,8 @@
 -- Guarantee: it does not start again; a run under way hears of it at its next renew or settle (I3).
 -- KEYS[1] tag   KEYS[2] markers
 -- ARGV[1] ids, 16 bytes each (≤ 64)
--- Returns: indexes (0-based) of those that are unknown or have ended.
+-- Returns: indexes (0-based) of those that are unknown or have ended; the error UNTRACKED, with
+--          nothing done, where one may run and nobody can tell by which token.
 -- Cost: O(n log N); where `track` was ever set + one pass over at most 4,096 leases.
 -- uses: split wake free slots finish note emit
 local ids, p, m, le = split(ARGV[1], 16), tag .. 'p', tag .. 'm', tag .. 'le'
@@ -27,12 +28,24 @@ local function unrecorded(id)
   return id .. sub(head, 1, 6) .. inserted .. inserted .. '\0\0\0\0\0\0\0\0'
 end
 
+if too_many then
+  for i = 1, #ids do
+    local record = call('HGET', m, ids[i]) or unrecorded(ids[i])
+    local letter = record and sub(record, 57, 57)
+    local ended = letter == 'a' or letter == 'k' or letter == 'f' or letter == 'd'
+    if record and #record ~= 56 and not ended
+      and not call('ZSCORE', tag .. 'd', sub(record, 1, 42)) then
+      return redis.error_reply('UNTRACKED a message may be running: over 4096 leases without'
+        .. ' records, as tracksLeases is or was off')
+    end
+  end
+end
+
 for i = 1, #ids do
   local id = ids[i]
   local record = untracked[id] or call('HGET', m, id) or unrecorded(id)
   local letter = record and sub(record, 57, 57)
-  local waits = record and #record ~= 56 and letter ~= 'd'
-  if not record or letter == 'a' or letter == 'k' or letter == 'f' or (waits and too_many) then
+  if not record or letter == 'a' or letter == 'k' or letter == 'f' then
     refused[#refused + 1] = i - 1
   else
     local entry, ghost = sub(record, 1, 42), false

@@ -7,7 +7,7 @@
 --          else four per message: value, unique key or '', due, epoch (3 bytes in mode 3, else '')
 --          due: 0 now · > 0 delay in ms · < 0 minus a moment in ms
 -- Returns: flat (index, code, info) of those refused; code 1 known · 2 unknown · 3 an older copy is
---          still live · 4 unique key taken, info = its id · 5 full. Mode 0: error FULL for all.
+--          still live · 4 unique key taken, info = its id · 5 full.
 -- Cost: O(n), scheduled O(n log scheduled).
 local mode, packed, list = ARGV[1], ARGV[2], KEYS[3]
 local marker = markers .. sub(list, -8)
@@ -16,10 +16,16 @@ local room = tonumber(call('HGET', tag .. 'cfg', 'max') or 1000000) - call('HLEN
 
 if mode == '0' then
   local n = #packed / 16
-  if n > room then return redis.error_reply('FULL the queue holds its maximum') end
+  -- Near the limit the first ones get in and the rest does not: order stays within the list.
+  local refused, fit = {}, math.max(0, math.min(n, room))
+  for i = fit, n - 1 do
+    local k = #refused
+    refused[k + 1], refused[k + 2], refused[k + 3] = i, 5, false
+  end
+  if fit == 0 then return refused end
   -- No record yet: until the first run the entry in the list and the head of the body say it all.
   local entries, bodies, tail = {}, {}, when .. when .. '\0\0\0\0\0\0\0\0'
-  for i = 1, n do
+  for i = 1, fit do
     local id, value = sub(packed, 16 * i - 15, 16 * i), ARGV[2 + i]
     entries[i] = id .. sub(value, 1, 6) .. tail
     bodies[2 * i - 1] = id
@@ -27,9 +33,9 @@ if mode == '0' then
   end
   call('HSET', p, unpack(bodies))
   call('RPUSH', list, unpack(entries))
-  call('HINCRBY', tag .. 'st', 'enq', n)
+  call('HINCRBY', tag .. 'st', 'enq', fit)
   call('ZADD', marker, '0', '0')
-  return {}
+  return refused
 end
 
 -- Why an id cannot be accepted, or nil.

@@ -105,8 +105,9 @@ end
 -- piece: settings
 -- The options of the queue in one read; false where not set. `track` stays once it was set: its
 -- presence says that a lease may have no record.
-local paused, max_running, suspects, track, events, keep_ms, keep_records = unpack(call('HMGET',
-  tag .. 'cfg', 'paused', 'maxc', 'sus', 'track', 'events', 'keep', 'records'))
+local paused, max_running, suspects, track, events, keep_ms, keep_records, most_events = unpack(
+  call('HMGET', tag .. 'cfg', 'paused', 'maxc', 'sus', 'track', 'events', 'keep', 'records',
+    'evmax'))
 
 -- piece: slots, uses: settings
 -- Before leases end: at the limit of concurrency any kind may have waited, so all are woken.
@@ -184,9 +185,12 @@ local function note(token, text)
 end
 
 -- piece: emit, uses: settings
--- One stream entry per call: the time as field t, then letter and items for each letter.
+-- One stream entry per call: the time as field t, then letter and items for each letter. The stream
+-- keeps to its bound here (I10); prune makes the number out of the cap on bytes, and counts the loss.
 local function emit(...)
-  if events ~= '0' then call('XADD', tag .. 'ev', event_id, 't', when, ...) end
+  if events ~= '0' then
+    call('XADD', tag .. 'ev', 'MAXLEN', '~', most_events or '262144', event_id, 't', when, ...)
+  end
 end
 
 -- piece: same

@@ -2,7 +2,7 @@
 -- prune: finished records, old dead letters and old events → gone
 -- Guarantee: bounded work; never past the archiver's mark but for the hard cap, which is counted.
 -- KEYS[1] tag   KEYS[2] markers
--- ARGV[1] n (≤ 128)   ARGV[2] dead_keep_ms   ARGV[3] most dead letters
+-- ARGV[1] n (≤ 64)   ARGV[2] dead_keep_ms   ARGV[3] most dead letters
 -- Returns: {dead letters dropped, event entries dropped}; call again while either is n or more.
 -- Cost: O(n log dead).
 -- uses: horizon trim
@@ -25,16 +25,33 @@ if #entries > 0 then
   call('HINCRBY', st, 'pruned', #entries)
 end
 
--- Events: those archived, or old ones where nobody archives; then the cap on bytes. Whole nodes
--- of the stream go (at most 100 entries each), so up to one node of old ones stays.
-local marks = call('HMGET', cfg, 'archived', 'evbytes')
+-- Events: those archived, or old ones where nobody archives. Whole nodes of the stream go (at most
+-- 100 entries each), so up to one node of old ones stays; of those archived none does.
+local marks = call('HMGET', cfg, 'archived', 'evbytes', 'evgone')
+local length, added = call('XLEN', ev), false
+if length == 0 then return { #entries, 0 } end
+local stream = redis.pcall('XINFO', 'STREAM', ev) -- nothing in it: not allowed here
+for i = 1, #stream, 2 do
+  if stream[i] == 'entries-added' then added = stream[i + 1] end
+end
+-- What is gone and was not dropped by prune went at the cap, when it was full.
+local lost = added and added - length - tonumber(marks[3] or 0) or 0
 local mark = marks[1] or string.format('%.0f', now - tonumber(keep_ms or 600000))
 local dropped = call('XTRIM', ev, 'MINID', '~', mark, 'LIMIT', 1000)
-local bytes, most = redis.pcall('MEMORY', 'USAGE', ev), tonumber(marks[2] or 67108864)
-if type(bytes) == 'number' and bytes > most then -- false: no events; a table: not allowed here
-  local keep = floor(call('XLEN', ev) * most / bytes)
-  local cut = call('XTRIM', ev, 'MAXLEN', '~', keep, 'LIMIT', 1000)
-  if cut > 0 then call('HINCRBY', st, 'evdropped', cut) end
-  dropped = dropped + cut
+if marks[1] and dropped <= 900 then -- else the limit may have stopped it
+  dropped = dropped + call('XTRIM', ev, 'MINID', '=', mark) + call('XDEL', ev, mark)
 end
+length = length - dropped
+local bytes, most = redis.pcall('MEMORY', 'USAGE', ev), tonumber(marks[2] or 67108864)
+if type(bytes) == 'number' and length > 0 then -- a table: the command is not allowed here
+  local keep = floor(length * most / bytes)
+  if keep < length then
+    local cut = call('XTRIM', ev, 'MAXLEN', '~', keep, 'LIMIT', 1000)
+    lost, dropped, length = lost + cut, dropped + cut, length - cut
+  end
+  -- Why not of a few: the first node of a stream is reserved as a whole.
+  if length >= 100 then call('HSET', cfg, 'evmax', string.format('%.0f', math.max(keep, 100))) end
+end
+if lost > 0 then call('HINCRBY', st, 'evdropped', lost) end
+if added then call('HSET', cfg, 'evgone', string.format('%.0f', added - length)) end
 return { #entries, dropped }

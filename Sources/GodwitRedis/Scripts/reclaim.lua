@@ -2,7 +2,7 @@
 -- reclaim: expired lease → ready again at the head, or dead as crash-loop
 -- Guarantee: raises lost, never attempt; only a lease lost while alone (lost was ≥ 2) kills (I6).
 -- KEYS[1] tag   KEYS[2] markers
--- ARGV[1] count (≤ 128)   ARGV[2] crash budget (3)
+-- ARGV[1] count (≤ 64)   ARGV[2] crash budget (3)
 -- Returns: {ready again, dead}.       Cost: O(count log leased).
 -- uses: bump kind wake put free slots note emit history
 local tokens = call('ZRANGE', tag .. 'le', '-inf', now, 'BYSCORE', 'LIMIT', '0', ARGV[1])

@@ -5,9 +5,9 @@
 -- ARGV[1] count (≤ 128)   ARGV[2] lease_ms   ARGV[3] nonce (7 bytes)   ARGV[4] number of suspect
 --         lists, 0 unless nothing is in flight   ARGV[5] bytes   ARGV[6] slots free now
 -- Returns: now, deadline, tokens (56 bytes each), bodies, checkpoints (empty: none has one),
---          suspects waiting, due time of the next scheduled (false unless nothing was found)
+--          suspects of these kinds that wait, due time of the next scheduled (false unless nothing was found)
 -- Cost: O(lists + n log leased + due log scheduled).
--- uses: kind wake put free settings note emit
+-- uses: wake put free settings note emit
 local lease_ms, nonce, suspect_lists = tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
 local want, bytes_left, free_slots = tonumber(ARGV[1]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local m = tag .. 'm'
@@ -28,10 +28,11 @@ end
 if max_running then want = math.min(want, tonumber(max_running) - call('ZCARD', tag .. 'le')) end
 if paused then want = 0 end
 
-local ids, entries, taken, pops, more = {}, {}, 0, 0, false
+local ids, entries, taken, pops, more, last_list = {}, {}, 0, 0, false, nil
 
--- Takes up to `most` entries from KEYS[first…last] into `entries`, within the byte budget.
-local function take(first, last, most)
+-- Takes up to `most` entries from KEYS[first…last] into `entries`, within the byte budget; those
+-- with one attempt only while fewer than `slots` are taken.
+local function take(first, last, most, slots)
   local command = { 'LMPOP', last - first + 1, unpack(KEYS, first, last) }
   local size = #command
   command[size + 1], command[size + 2] = 'LEFT', 'COUNT'
@@ -42,17 +43,18 @@ local function take(first, last, most)
     local popped = call(unpack(command))
     if not popped then return end
     local found = popped[2]
+    last_list = popped[1]
     for i = 1, #found do
       local entry = found[i]
       local class = byte(entry, 17)
       if class ~= last_class then
         last_class, bytes = class, 64 * 2 ^ ((class % 128 - class % 8) / 8)
       end
-      if (bytes > bytes_left or (taken >= free_slots and byte(entry, 22) == 1)) and taken > 0 then
+      if (bytes > bytes_left and taken > 0) or (taken >= slots and byte(entry, 22) == 1) then
         -- Budget used, or maxAttempts 1 and no slot for it: this one and the rest go back.
         local back = {}
         for j = #found, i, -1 do back[#back + 1] = found[j] end
-        call('LPUSH', popped[1], unpack(back))
+        call('LPUSH', last_list, unpack(back))
         more = true
         return
       end
@@ -64,14 +66,22 @@ local function take(first, last, most)
 end
 
 if want > 0 and suspect_lists > 0 and suspects > 0 then
-  take(3, 2 + suspect_lists, 1) -- a suspect runs alone (I6)
+  take(3, 2 + suspect_lists, 1, 1) -- a suspect runs alone (I6)
   if taken > 0 then
     want = 1
     suspects = call('HINCRBY', tag .. 'cfg', 'sus', -1)
   end
 end
 if want > 0 and taken == 0 and #KEYS > 2 + suspect_lists then
-  take(3 + suspect_lists, #KEYS, want)
+  take(3 + suspect_lists, #KEYS, want, free_slots)
+end
+if more or (taken > 0 and taken >= want) or pops == 8 then -- more may wait: chain the wake-up
+  kinds[string.match(last_list, '(%x+)!?$')] = true
+end
+-- Of the caller's kinds: others' suspects are nothing it could do anything about.
+if suspects > 0 then
+  suspects = 0
+  for i = 3 + suspect_lists, #KEYS do suspects = suspects + call('LLEN', KEYS[i] .. '!') end
 end
 if taken == 0 then
   wake(kinds)
@@ -131,9 +141,6 @@ if n > 0 then
     for i = 1, n do leased[i] = sub(tokens[i], 1, 16) end
     checkpoints = call('HMGET', tag .. 'pr', unpack(leased))
   end
-end
-if more or taken >= want or pops == 8 then -- more may wait: chain the wake-up
-  kinds[kind(entries[taken])] = true
 end
 wake(kinds)
 return { now, deadline, tokens, payloads, checkpoints, suspects, false }
