@@ -49,11 +49,17 @@ struct StreamCommands: AsyncParsableCommand {
     }
 
     struct Keys: AsyncParsableCommand {
+        enum Order: String, ExpressibleByArgument, CaseIterable {
+            case lag, activity
+
+            var order: LaneOrder { self == .lag ? .lag : .activity }
+        }
+
         static let configuration = CommandConfiguration(
             abstract: "Keys with the most waiting points, or the ones handled last.")
         @Argument(help: "The stream.", transform: StoreOptions.queue) var stream: QueueName
         @Option(help: "lag: most waiting points first; activity: last handled first.")
-        var by: LaneOrder = .lag
+        var by: Order = .lag
         @Option(help: "How many.") var limit: Int = 20
         @OptionGroup var store: StoreOptions
 
@@ -61,7 +67,7 @@ struct StreamCommands: AsyncParsableCommand {
             try await store.withStore { open in
                 let broker = try await open.streams(with: stream)
                 let lanes = try await broker.streamInspector.lanes(
-                    of: stream, by: by, limit: max(1, limit))
+                    of: stream, by: by.order, limit: max(1, limit))
                 try store.output.list(lanes.map(LaneRow.init))
             }
         }
@@ -99,8 +105,6 @@ struct StreamCommands: AsyncParsableCommand {
         }
     }
 }
-
-extension LaneOrder: ExpressibleByArgument {}
 
 extension OpenStore {
     func streams() throws -> any StreamBroker {

@@ -222,7 +222,7 @@ struct BenchRun: Sendable {
 }
 
 /// Hands out numbers to several tasks.
-private final class Counter: Sendable {
+final class Counter: Sendable {
     private let next: Atomic<Int>
 
     init(_ start: Int) { next = Atomic(start) }

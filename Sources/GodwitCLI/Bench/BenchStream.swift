@@ -71,17 +71,14 @@ struct BenchStream: Sendable {
     }
 
     private func append(_ first: Int) async throws {
-        let next = Mutex(0)
+        let next = Counter(0)
         // Keys by keys, so that each has `waiting` points before a worker could take all of them.
         let step = max(1, options.batch / options.waiting)
         try await withThrowingTaskGroup(of: Void.self) { group in
             for _ in 0..<options.inFlight {
                 group.addTask {
                     while true {
-                        let start = next.withLock { next in
-                            defer { next += step }
-                            return next
-                        }
+                        let start = next.take(step)
                         if start >= options.keys { return }
                         var points: [BenchPoint] = []
                         for key in start..<min(start + step, options.keys) {
