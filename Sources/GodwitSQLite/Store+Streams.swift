@@ -47,8 +47,9 @@ extension Store {
         if let state = try find(stream: name) { return state }
         let insert = try streamSQL().insertStream
         StreamState(number: 0).save(into: insert)
-        insert.bindNull(17)
-        insert.bind(18, text: name.text)
+        let count = Int32(StreamState.columns.count)
+        insert.bindNull(count + 1)
+        insert.bind(count + 2, text: name.text)
         try insert.run()
         let number = sqlite3_last_insert_rowid(database)
         streams.numbers[name] = number

@@ -76,7 +76,7 @@ extension Tool {
                 1, lines + 2, lines + 3, lines + 4, lines + 5, lines + 6,
             ])
             #expect(objects.map { $0["reason"] as? String } == [
-                "not_json", "not_json", "version", "too_long", "not_utf8", "not_json",
+                "not_json", "not_an_object", "version", "too_long", "not_utf8", "not_json",
             ])
             #expect(objects[3]["bytes"] as? Int == 10_000_000)
             #expect(objects[1]["line"] as? String == "not json")
