@@ -68,25 +68,27 @@ extension RedisBroker {
         var memories: [LaneMemory] = []
         for start in stride(from: 0, to: keys.count, by: StreamLimits.lanes) {
             let part = keys[start..<min(start + StreamLimits.lanes, keys.count)]
-            var commands = ["ln", "sv"].map { RedisCommand(["HMGET", names.tag + $0] + part) }
+            // Why positions last: a commit of somebody else between two of these reads is seen there.
+            var commands = [RedisCommand(["HMGET", names.tag + "sv"] + part)]
             if window > 0 {
                 commands += part.map { RedisCommand(["GET", names.tag + "w:" + $0]) }
             }
+            commands.append(RedisCommand(["HMGET", names.tag + "ln"] + part))
             let values = try await values(of: commands, what)
-            guard values.count == commands.count, let lanes = values[0].elements,
-                let states = values[1].elements, lanes.count == part.count,
+            guard values.count == commands.count, let lanes = values.last?.elements,
+                let states = values[0].elements, lanes.count == part.count,
                 states.count == part.count
             else { throw failure.unreadable(what) }
             for index in 0..<part.count {
                 let lane = lanes[index].bytes.flatMap { StoredLane($0) }
-                let packed = window > 0 ? values[2 + index].bytes ?? [] : []
+                let packed = window > 0 ? values[1 + index].bytes ?? [] : []
                 guard let points = StoredPoint.points(in: packed) else {
                     throw failure.unreadable(what)
                 }
                 let moved = [lanes[index].bytes, states[index].bytes, packed]
                 memories.append(
                     LaneMemory(
-                        window: points.suffix(window),
+                        position: lane?.position ?? 0, birth: lane?.birth ?? 0, window: points.suffix(window),
                         state: lane?.state(or: states[index].bytes) ?? [],
                         bytesMoved: moved.reduce(0) { $0 + ($1?.count ?? 0) }))
             }

@@ -61,7 +61,9 @@ struct LaneReading {
     }
 
     func memory(_ lane: LaneRow, _ window: Int) throws(StoreFault) -> LaneMemory {
-        var memory = LaneMemory(state: try state(lane))
+        var memory = LaneMemory(
+            position: lane.position, birth: UInt32(truncatingIfNeeded: lane.birth),
+            state: try state(lane))
         if window > 0, lane.kept > 0 {
             memory.window = try points(selectWindow, lane, lane.first, lane.head, window)
             memory.window.reverse()

@@ -143,7 +143,18 @@ extension StreamWorker {
                 let keys = cold.map { work[$0].lane.token.key }
                 let memories = try await stream.broker.memories(
                     of: keys, window: stream.kept, in: stream.name)
-                for (index, memory) in zip(cold, memories) { work[index].memory = memory }
+                var overtaken: [Int] = []
+                for (index, memory) in zip(cold, memories) {
+                    let lane = work[index].lane
+                    if memory.position == lane.position, memory.birth == lane.birth {
+                        work[index].memory = memory
+                    } else {
+                        // The process stood still for longer than its lease, and another went on.
+                        overtaken.append(index)
+                    }
+                }
+                loseLeases(overtaken.map { work[$0].lane.token })
+                for index in overtaken.reversed() { work.remove(at: index) }
                 let bytes = memories.reduce(0) { $0 + $1.bytesMoved }
                 state.withLock { $0.bytesMoved += bytes }
             } catch {

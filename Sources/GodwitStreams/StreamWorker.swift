@@ -156,7 +156,7 @@ public final class StreamWorker<Point: Sendable, State: Sendable>: Service, Send
         stop()
     }
 
-    private func loseLeases(_ tokens: [LaneToken]) {
+    func loseLeases(_ tokens: [LaneToken]) {
         let count = state.withLock { cell in
             for token in tokens { cell.inHand[token] = nil }
             return cell.worker.lost(tokens)

@@ -202,10 +202,7 @@ struct StreamChaos {
         }
         if isPause {
             // Why: one that was stopped inside a commit holds the file's lock, and with it everybody.
-            guard await othersCanWrite() else {
-                process.resume()
-                return false
-            }
+            guard await othersCanWrite(else: process) else { return false }
             journal.watch(running, of: victim)
             paused[victim] = now
             return true
@@ -219,7 +216,7 @@ struct StreamChaos {
         return true
     }
 
-    private func othersCanWrite() async -> Bool {
+    private func othersCanWrite(else process: WorkerProcess) async -> Bool {
         let (broker, name) = (store.broker, stream.name)
         return await withTaskGroup(of: Bool.self) { group in
             group.addTask {
@@ -231,6 +228,7 @@ struct StreamChaos {
                 return false
             }
             let first = await group.next() ?? false
+            if !first { process.resume() }
             group.cancelAll()
             return first
         }

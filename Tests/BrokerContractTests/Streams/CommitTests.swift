@@ -37,6 +37,22 @@ import Testing
         }
     }
 
+    @Test(.tags(.i7), arguments: BrokerKind.allCases)
+    func `what is loaded of a key says at which position it is`(kind: BrokerKind) async throws {
+        try await withStreams(kind) { (broker, clock) async throws in
+            try await broker.append("a", 1, 2, 3)
+            let old = try await broker.lane(points: 1)
+            var memory = try await broker.memories(of: ["a"], window: 3, in: .meters)[0]
+            #expect(memory.position == old.position && memory.birth == old.birth)
+            clock.advance(by: .seconds(31))
+            try await broker.reclaimLanes(64, in: .meters)
+            try await broker.commit(try await broker.lane(), state: "newer")
+            memory = try await broker.memories(of: ["a"], window: 3, in: .meters)[0]
+            #expect(memory.position == old.position + 1, "whose lease was lost can see it")
+            #expect(memory.birth == old.birth)
+        }
+    }
+
     @Test(arguments: BrokerKind.allCases)
     func `a large window keeps what it should`(kind: BrokerKind) async throws {
         try await withStreams(kind) { (broker, _) async throws in

@@ -184,6 +184,10 @@ public struct LaneReservation: Sendable, Hashable {
 
 /// What a key has learnt: its window, oldest first, and its state.
 public struct LaneMemory: Sendable, Hashable {
+    /// Where the key stood when this was read: another position or birth than that of a lease says
+    /// that the lease was lost meanwhile.
+    public var position: UInt64
+    public var birth: UInt32
     /// At least as many of the last handled points as were asked for, where there are so many.
     public var window: [StoredPoint]
     /// Empty for a key that has none yet.
@@ -191,7 +195,12 @@ public struct LaneMemory: Sendable, Hashable {
     /// Bytes that the store sent for it.
     public var bytesMoved: Int
 
-    public init(window: [StoredPoint] = [], state: [UInt8] = [], bytesMoved: Int = 0) {
+    public init(
+        position: UInt64 = 0, birth: UInt32 = 0, window: [StoredPoint] = [], state: [UInt8] = [],
+        bytesMoved: Int = 0
+    ) {
+        self.position = position
+        self.birth = birth
         self.window = window
         self.state = state
         self.bytesMoved = bytesMoved

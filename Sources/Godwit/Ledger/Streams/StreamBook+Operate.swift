@@ -98,7 +98,9 @@ extension StreamBook {
 
     package func memory(of key: String, window: Int) -> LaneMemory {
         guard let number = numbers[key], let lane = lanes[number] else { return LaneMemory() }
-        return LaneMemory(window: Array(lane.window.suffix(window)), state: lane.state)
+        return LaneMemory(
+            position: lane.position, birth: lane.birth,
+            window: Array(lane.window.suffix(window)), state: lane.state)
     }
 
     package var droppedKeys: [DroppedKey] { Array(dropped) }
