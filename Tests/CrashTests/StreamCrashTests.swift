@@ -165,7 +165,7 @@ struct StreamChaos {
             }
             await journal.changed.wait()
             timer.cancel()
-            try checkPauses()
+            try await checkPauses()
             let (heard, began, victim) = journal.read { ($0.lines, $0.began, $0.last) }
             if !isDone, began >= nextFault, let victim {
                 if try await disturb(victim) {
@@ -192,7 +192,10 @@ struct StreamChaos {
         guard let process = processes[victim], paused[victim] == nil, process.stop() else {
             return false
         }
-        let running = journal.read { $0.running[victim] ?? [] }
+        guard let running = try await held(journal.read { $0.running[victim] ?? [] }) else {
+            process.resume()
+            return false
+        }
         let mayPause = pausesDone + paused.count < pauses && paused.count < 2
         let mayKill = orphans.count < kills
         let isPause = mayPause && (!mayKill || Int.random(in: 0..<kills + pauses, using: &random) < pauses)
@@ -216,6 +219,20 @@ struct StreamChaos {
         return true
     }
 
+    /// Those of the points that are leased by this very run: a process that was paused before goes on
+    /// with what it had in hand, which others have passed. Nil while a suspect runs somewhere: one whose
+    /// worker is killed while it runs alone is condemned by right, and not what is looked for here.
+    private func held(_ running: Set<CrashPoint>) async throws -> Set<CrashPoint>? {
+        let lanes = try await store.broker.streamInspector.lanes(
+            of: stream.name, by: .lag, limit: Self.keys)
+        let leased = lanes.filter { $0.phase == .leased }
+        if leased.contains(where: { $0.lost >= 2 }) { return nil }
+        let positions = Dictionary(uniqueKeysWithValues: leased.map { ($0.key, Int($0.position)) })
+        return running.filter { point in
+            positions["key-\(point.key)"].map { $0 <= point.place } ?? false
+        }
+    }
+
     private func othersCanWrite(else process: WorkerProcess) async -> Bool {
         let (broker, name) = (store.broker, stream.name)
         return await withTaskGroup(of: Bool.self) { group in
@@ -235,7 +252,7 @@ struct StreamChaos {
     }
 
     /// Wakes those whose points another has begun.
-    private mutating func checkPauses() throws {
+    private mutating func checkPauses() async throws {
         for (index, since) in paused {
             if journal.read({ $0.overtaken.contains(index) }) {
                 paused[index] = nil
@@ -243,7 +260,18 @@ struct StreamChaos {
                 journal.forget(index)
                 processes[index]?.resume()
             } else if now - since > .seconds(60) {
-                throw Chaos.Stuck(description: "process \(index) was not overtaken; seed \(seed)")
+                var lanes: [String] = []
+                for point in journal.read({ $0.watched[index] ?? [] }) {
+                    let lane = try await store.broker.streamInspector.lane(
+                        "key-\(point.key)", window: 0, in: stream.name)
+                    lanes.append("\(point.key)/\(point.place): \(lane.map { "\($0.summary)" } ?? "gone")")
+                }
+                let counts = try await store.broker.streamInspector.counts(ofStream: stream.name)
+                throw Chaos.Stuck(
+                    description: """
+                        process \(index) was not overtaken, with \(orphans.count) kills and \
+                        \(pausesDone) pauses done; \(lanes); \(counts); seed \(seed)
+                        """)
             }
         }
     }
