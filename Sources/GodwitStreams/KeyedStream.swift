@@ -68,7 +68,7 @@ extension KeyedStream where Point: Codable, State: StreamState {
 public enum LatePolicy: Sendable, Hashable {
     /// Handled in its turn, marked as late.
     case accept
-    /// An ordinary message of another queue (``StrayPoint``).
+    /// An ordinary message of another queue (``StrayPoint``); never the one of the stream's name.
     case divert(to: QueueName)
     /// Not accepted; the producer is told.
     case drop

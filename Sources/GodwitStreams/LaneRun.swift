@@ -57,7 +57,7 @@ struct LaneRun<Point: Sendable, State: Sendable>: Sendable {
                 _ = outbox.take()
                 if work.lease.isLost { break }
                 // The handler was cut short by a stop: that is no fault of the point.
-                if Task.isCancelled, error is CancellationError {
+                if Task.isCancelled, !(error is Verdict) {
                     end = .release
                     break
                 }

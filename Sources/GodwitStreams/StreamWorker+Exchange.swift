@@ -163,10 +163,14 @@ extension StreamWorker {
 
     private func reserveFailed(_ error: BrokerError) {
         let now = stream.broker.time.now()
-        state.withLock { cell in
+        let failures = state.withLock { cell in
             let jitter = Double.random(in: 0...1, using: &cell.random)
             cell.worker.reserveFailed(now, jitter: jitter)
+            return cell.worker.failures
         }
+        var error = error
+        // Why not at once: a proxy or a server in trouble may send one odd reply.
+        if case .corrupt(let problem) = error, failures < 5 { error = .unavailable(problem) }
         judge(error, "could not reserve from '\(stream.name)'")
     }
 

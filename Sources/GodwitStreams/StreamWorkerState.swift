@@ -69,7 +69,8 @@ package struct StreamWorkerState: Sendable {
     private var drain: (from: Timestamp, until: Timestamp)?
     /// A suspect is in hand: nothing else is taken until it is settled (I6).
     private var isExclusive = false
-    private var failures = 0
+    /// Trips in a row that failed.
+    private(set) var failures = 0
     private var loadFailures = 0
     private var heldUntil: Timestamp?
     /// Milliseconds that a key took lately.
@@ -102,7 +103,8 @@ package struct StreamWorkerState: Sendable {
     // MARK: Steps of an exchange
 
     package mutating func nextStep(_ now: Timestamp, random: inout Xoshiro) -> Step {
-        if let until = heldUntil, until > now {
+        let endsNow = phase != .working && outbox.isEmpty
+        if let until = heldUntil, until > now, !endsNow {
             return phase == .over ? .finish : .wait(until - now)
         }
         if phase != .working { return nextStepOfStop() }

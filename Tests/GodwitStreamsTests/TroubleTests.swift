@@ -250,4 +250,33 @@ import Testing
         #expect(page.messages.first?.reason?.contains("'others'") == true)
         #expect(try await scene.record("a") == nil)
     }
+
+    @Test func `goes on after odd answers, and ends when they do not`() async throws {
+        let scene = Scene()
+        try await scene.readings.append(Reading("a", 1))
+        let odd = Mutex(3)
+        scene.faults.inject {
+            $0.reserve = {
+                let isOdd = odd.withLock { left in
+                    defer { left -= 1 }
+                    return left > 0
+                }
+                return isOdd ? .corrupt(FaultStreams.problem) : nil
+            }
+        }
+        let log = Log<Int>()
+        try await scene.work { window, _ in
+            log.add(window.current.pages)
+        } beside: { worker in
+            while log.entries.isEmpty {
+                scene.clock.advance(by: .milliseconds(10))
+                await Task.yield()
+            }
+            worker.stop()
+        }
+        scene.faults.inject { $0.reserve = { .misconfigured(FaultStreams.problem) } }
+        await #expect(throws: BrokerError.self) {
+            try await scene.work { _, _ in }
+        }
+    }
 }
