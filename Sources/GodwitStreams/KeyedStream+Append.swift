@@ -55,6 +55,8 @@ extension AppendError: CustomStringConvertible {
 extension KeyedStream {
     /// How often an append whose answer was lost is sent again, with the same ids.
     private static var resends: Int { 3 }
+    /// How often a point whose new id is taken gets another one; once is enough by all odds.
+    private static var renames: Int { 8 }
 
     /// Accepts one point; returns when the store has it.
     ///
@@ -86,8 +88,38 @@ extension KeyedStream {
             new.append(NewPoint(key: key(point), id: id(of: point), body: body))
         }
         if new.isEmpty { return [] }
-        let outcomes = try await send(new)
+        if case .divert(to: name) = late { throw .broker(divertsToItself) }
+        var outcomes = try await send(new)
+        if time == nil { outcomes = try await rename(&new, outcomes) }
         return try await answers(to: new, outcomes)
+    }
+
+    /// Points that were named here and whose ids are there already are not those: another producer
+    /// made the same ids. They get new ones, behind what came meanwhile.
+    private func rename(
+        _ points: inout [NewPoint], _ outcomes: [AppendOutcome]
+    ) async throws(AppendError) -> [AppendOutcome] {
+        var outcomes = outcomes
+        for _ in 0..<Self.renames {
+            let places = outcomes.indices.filter { outcomes[$0] == .duplicate }
+            if places.isEmpty { break }
+            ids.jump()
+            for place in places {
+                points[place].id = ids.next(at: broker.time.now() + broker.clockOffset)
+            }
+            let again = try await send(places.map { points[$0] })
+            for (place, outcome) in zip(places, again) { outcomes[place] = outcome }
+        }
+        return outcomes
+    }
+
+    private var divertsToItself: BrokerError {
+        .invalid(
+            BrokerError.Problem(
+                what: "append to '\(name)'", location: "the stream's late policy",
+                cause: "late points are to go to the queue of the stream's own name, from which "
+                    + "they would be appended again",
+                advice: "Name another queue, or accept late points."))
     }
 
     private func id(of point: Point) -> PointID {

@@ -29,7 +29,8 @@ public struct KeyedStream<Point: Sendable, State: Sendable>: Sendable {
     /// A stream with codings of your own.
     ///
     /// - `time`: the point's own time is its id, so that the same point sent twice is one point.
-    ///   Without it the id is the time of sending, made to rise.
+    ///   Without it the id is the time of sending, made to rise; producers that send for one key in
+    ///   the same millisecond tell theirs apart by chance, and a clash gets another id.
     public init(
         _ name: QueueName, key: @escaping @Sendable (Point) -> String, window: Int,
         time: (@Sendable (Point) -> Timestamp)? = nil, points: StreamCoding<Point>,
@@ -67,23 +68,42 @@ extension KeyedStream where Point: Codable, State: StreamState {
 public enum LatePolicy: Sendable, Hashable {
     /// Handled in its turn, marked as late.
     case accept
-    /// An ordinary message of another queue (``StrayPoint``).
+    /// An ordinary message of another queue (``StrayPoint``); never the one of the stream's name.
     case divert(to: QueueName)
     /// Not accepted; the producer is told.
     case drop
 }
 
 /// Hands out rising ids by the clock: one sequence for all keys rises for each of them.
+///
+/// Each millisecond begins at a random place in the lower half of its 65,536 ids, so that two
+/// sequences seldom make the same one.
 final class PointIDSequence: Sendable {
-    private let last = Mutex(PointID.none)
+    private struct State {
+        var last = PointID.none
+        var random = Xoshiro()
+    }
+
+    private let state = Mutex(State())
+
+    /// Jumps on by a random step, out of the ids that another sequence may have made in a row.
+    func jump() {
+        state.withLock { state in
+            let step = UInt64(state.random.next() >> 49)
+            state.last = PointID(rawValue: state.last.rawValue &+ step)
+        }
+    }
 
     func next(at now: Timestamp) -> PointID {
-        last.withLock { last in
+        state.withLock { state in
             // A clock that goes back by little does no harm; one that was far ahead is forgotten.
-            let fresh = PointID(now)
-            let isSane = last.time - now < .seconds(60)
-            last = isSane ? max(fresh, last.next) : fresh
-            return last
+            if now > state.last.time || state.last.time - now >= .seconds(60) {
+                let offset = UInt16(truncatingIfNeeded: state.random.next() >> 49)
+                state.last = PointID(now, sequence: offset)
+            } else {
+                state.last = state.last.next
+            }
+            return state.last
         }
     }
 }

@@ -13,8 +13,8 @@ struct LaneRun<Point: Sendable, State: Sendable>: Sendable {
 
     struct Result: Sendable {
         var settlement: LaneSettlement
-        /// What to remember once the commit is done.
-        var remembered: RememberedLane<Point, State>
+        /// What to remember once the commit is done; nil where it is not known.
+        var remembered: RememberedLane<Point, State>?
     }
 
     /// Never throws: what went wrong is in the settlement.
@@ -23,15 +23,16 @@ struct LaneRun<Point: Sendable, State: Sendable>: Sendable {
         isStopping: () -> Bool, random: () -> UInt64
     ) async -> Result {
         let lane = work.lane
+        // Why first: its window may be what killed them.
+        if lane.lost >= 3 { return Result(settlement: condemned(lane)) }
         var memo: RememberedLane<Point, State>
         do {
             memo = try remembered ?? decode(work.memory ?? LaneMemory(), lane)
         } catch {
             // Skipping would not help: no point of this key can be handled without its past.
             let end = failed(lane, "the window or state can't be read: \(error)", random)
-            return Result(settlement: .unhandled(lane, end), remembered: .empty(stream, lane))
+            return Result(settlement: .unhandled(lane, end))
         }
-        if lane.lost >= 3 { return condemned(lane, memo, random) }
 
         let time = stream.broker.time
         let began = time.now()
@@ -40,6 +41,7 @@ struct LaneRun<Point: Sendable, State: Sendable>: Sendable {
         var end = LaneEnd.next
         var handled = 0
         for point in lane.points {
+            if work.lease.isLost { break }
             if handled > 0, isStopping() || time.now() - began >= options.holdTime { break }
             let context = PointContext(
                 stream: stream.name, key: lane.token.key, id: point.id, isLate: point.isLate,
@@ -54,6 +56,11 @@ struct LaneRun<Point: Sendable, State: Sendable>: Sendable {
             } catch {
                 _ = outbox.take()
                 if work.lease.isLost { break }
+                // The handler was cut short by a stop: that is no fault of the point.
+                if Task.isCancelled, !(error is Verdict) {
+                    end = .release
+                    break
+                }
                 let failures = handled == 0 ? lane.attempt : 0
                 end = verdict(error, point, failures, lane, random, &emissions)
                 break
@@ -99,7 +106,7 @@ struct LaneRun<Point: Sendable, State: Sendable>: Sendable {
                 memo.stateBytes = bytes
             } catch {
                 let end = failed(lane, "the state can't be kept: \(error)", random)
-                return Result(settlement: .unhandled(lane, end), remembered: .empty(stream, lane))
+                return Result(settlement: .unhandled(lane, end))
             }
         }
         memo.position = lane.position + UInt64(passed)
@@ -142,11 +149,13 @@ struct LaneRun<Point: Sendable, State: Sendable>: Sendable {
         case let unreadable as Unreadable: reason = unreadable.reason
         default: reason = "\(error)"
         }
-        if case Verdict.reject = error {} else if !isLast(failures) {
+        if case Verdict.reject = error {
+        } else if !isLast(failures) {
             var generator = Xoshiro(seed: random())
             let delay = options.retry.delay(afterFailures: failures + 1, using: &generator)
             Logger.current.info(
-                "point \(point.id) of key '\(lane.token.key)' of '\(stream.name)' failed: \(reason)")
+                "point \(point.id) of key '\(lane.token.key)' of '\(stream.name)' failed: \(reason)"
+            )
             return .retry(after: delay, reason: reason)
         }
         return giveUp(point, lane, reason, &emissions)
@@ -173,17 +182,39 @@ struct LaneRun<Point: Sendable, State: Sendable>: Sendable {
 
     /// A suspect that killed its worker while alone: its first point is given up without a run (I6).
     private func condemned(
-        _ lane: LeasedLane, _ memo: RememberedLane<Point, State>, _ random: () -> UInt64
-    ) -> Result {
-        var emissions: [Emission] = []
-        let reason = "crash-loop: \(lane.lost) workers lost their lease over it, the last one alone"
-        let end = lane.points.first.map { giveUp($0, lane, reason, &emissions) } ?? .next
-        return finish(lane, memo, 0, end, emissions, random)
+        _ lane: LeasedLane
+    ) -> LaneSettlement {
+        givenUp(
+            lane, "crash-loop: \(lane.lost) workers lost their lease over it, the last one alone")
     }
 
-    private func failed(
-        _ lane: LeasedLane, _ reason: String, _ random: () -> UInt64
-    ) -> LaneEnd {
+    /// Gives up the first point of a key that nobody ran.
+    private func givenUp(_ lane: LeasedLane, _ reason: String) -> LaneSettlement {
+        guard let first = lane.points.first else { return .unhandled(lane, .next) }
+        var emissions: [Emission] = []
+        let end = giveUp(first, lane, reason, &emissions)
+        var settlement = LaneSettlement.unhandled(lane, end, emissions)
+        if end == .skip { settlement.newest = max(lane.newest, first.id) }
+        return settlement
+    }
+
+    /// What takes the place of a commit that the store refuses for good: the points run again one by
+    /// one, the one at fault is given up, and if that is refused too, its key waits for an operator.
+    /// Nil when nothing is left to try; the lease runs out then.
+    func refused(
+        _ settlement: LaneSettlement, _ lane: LeasedLane, _ error: BrokerError,
+        random: () -> UInt64
+    ) -> LaneSettlement? {
+        let reason = "its commit was refused: \(error)"
+        if settlement.handled == 0 {
+            return settlement.end == .skip ? .unhandled(lane, .block(reason: reason)) : nil
+        }
+        if lane.points.count == 1 { return givenUp(lane, reason) }
+        return .unhandled(lane, failed(lane, reason, random))
+    }
+
+    /// Parks a key of which nothing can be handled, or blocks it after the last attempt.
+    func failed(_ lane: LeasedLane, _ reason: String, _ random: () -> UInt64) -> LaneEnd {
         Logger.current.warning("key '\(lane.token.key)' of '\(stream.name)': \(reason)")
         if isLast(lane.attempt) { return .block(reason: reason) }
         var generator = Xoshiro(seed: random())
@@ -197,13 +228,6 @@ struct LaneRun<Point: Sendable, State: Sendable>: Sendable {
 private struct Unreadable: Error, CustomStringConvertible {
     var reason: String
     var description: String { reason }
-}
-
-extension LaneSettlement {
-    fileprivate static func unhandled(_ lane: LeasedLane, _ end: LaneEnd) -> LaneSettlement {
-        LaneSettlement(
-            lane.token, handled: 0, newest: lane.newest, windowCount: 0, windowBytes: 0, end: end)
-    }
 }
 
 extension RememberedLane {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import DequeModule
-import Godwit
+package import Godwit
 
 /// What a worker knows of a key between two holds: its window, decoded, and its state.
-struct RememberedLane<Point: Sendable, State: Sendable>: Sendable {
+package struct RememberedLane<Point: Sendable, State: Sendable>: Sendable {
     var birth: UInt32
     var position: UInt64
     var points = PreviousPoints<Point>(points: [])
@@ -13,10 +13,18 @@ struct RememberedLane<Point: Sendable, State: Sendable>: Sendable {
     var state: State
     var stateBytes: [UInt8] = []
 
-    var bytes: Int { windowBytes + stateBytes.count }
+    package init(birth: UInt32, position: UInt64, state: State) {
+        self.birth = birth
+        self.position = position
+        self.state = state
+    }
+
+    /// What it takes here, about: what it takes in the store, and the room of the values and the
+    /// collections around it.
+    var bytes: Int { 256 + windowBytes + stateBytes.count + 64 * sizes.count }
 
     /// A point was handled: it enters the window, and what is older than `kept` leaves it.
-    mutating func enter(_ point: Point, size: Int, kept: Int) {
+    package mutating func enter(_ point: Point, size: Int, kept: Int) {
         points.points.append(point)
         sizes.append(size)
         windowBytes += size
@@ -27,9 +35,9 @@ struct RememberedLane<Point: Sendable, State: Sendable>: Sendable {
     }
 }
 
-/// Keys that a worker remembers, bounded by the bytes that they take in the store; the ones that
-/// were used longest ago go first.
-struct LaneCache<Point: Sendable, State: Sendable>: Sendable {
+/// Keys that a worker remembers, bounded by the bytes that they take; the ones that were used longest
+/// ago go first.
+package struct LaneCache<Point: Sendable, State: Sendable>: Sendable {
     private struct Entry: Sendable {
         var lane: RememberedLane<Point, State>
         var use: UInt64
@@ -41,30 +49,32 @@ struct LaneCache<Point: Sendable, State: Sendable>: Sendable {
     private(set) var bytes = 0
     let limit: Int
 
-    init(limit: Int) { self.limit = limit }
+    package init(limit: Int) { self.limit = limit }
 
-    var count: Int { entries.count }
+    package var count: Int { entries.count }
 
     /// Takes a key out if what is remembered is what the store holds.
-    mutating func take(_ lane: LeasedLane) -> RememberedLane<Point, State>? {
+    package mutating func take(_ lane: LeasedLane) -> RememberedLane<Point, State>? {
         guard let entry = entries.removeValue(forKey: lane.token.key) else { return nil }
-        bytes -= entry.lane.bytes
+        bytes -= entry.lane.bytes + lane.token.key.utf8.count
         guard entry.lane.birth == lane.birth, entry.lane.position == lane.position else {
             return nil
         }
         return entry.lane
     }
 
-    mutating func put(_ lane: RememberedLane<Point, State>, for key: String) {
-        if let old = entries.removeValue(forKey: key) { bytes -= old.lane.bytes }
+    package mutating func put(_ lane: RememberedLane<Point, State>, for key: String) {
+        if let old = entries.removeValue(forKey: key) {
+            bytes -= old.lane.bytes + key.utf8.count
+        }
         uses += 1
         entries[key] = Entry(lane: lane, use: uses)
         order.append((key, uses))
-        bytes += lane.bytes
+        bytes += lane.bytes + key.utf8.count
         while bytes > limit, let oldest = order.popFirst() {
             guard let entry = entries[oldest.key], entry.use == oldest.use else { continue }
             entries[oldest.key] = nil
-            bytes -= entry.lane.bytes
+            bytes -= entry.lane.bytes + oldest.key.utf8.count
         }
         // What was taken and put again stands in line twice; the old places go from time to time.
         if order.count > 2 * entries.count + 1024 {

@@ -7,12 +7,13 @@ extension StreamWorker {
     func runSlot() async {
         let time = stream.broker.time
         while true {
+            let began = time.now()
             let next = state.withLock {
                 cell -> (
                     StreamWorkerState.Work, RememberedLane<Point, State>?,
                     UnsafeContinuation<Void, Never>?
                 )? in
-                guard let work = cell.worker.take() else { return nil }
+                guard let work = cell.worker.take(began) else { return nil }
                 let remembered = cell.inHand.removeValue(forKey: work.lane.token)
                 let another = cell.worker.backlog.isEmpty ? nil : cell.parked.popLast()
                 return (work, remembered, another)
@@ -22,17 +23,18 @@ extension StreamWorker {
                 return
             }
             another?.resume()
-            let began = time.now()
             let result = await run.run(
-                work, remembered, isStopping: { state.withLock { $0.worker.phase == .stopping } },
+                work, remembered, isStopping: { state.withLock { $0.worker.phase != .working } },
                 random: { state.withLock { $0.random.next() } })
             let now = time.now()
-            let wakes = state.withLock { cell -> Bool in
-                cell.inHand[work.lane.token] = result.remembered
-                cell.worker.finished(result.settlement, took: now - began, now)
-                return cell.worker.wantsExchange(now)
+            let (wakes, rests) = state.withLock { cell -> (Bool, Bool) in
+                if cell.worker.finished(result.settlement, took: now - began, now) {
+                    cell.inHand[work.lane.token] = result.remembered
+                }
+                return (cell.worker.wantsExchange(now), cell.worker.takeRetry())
             }
             if wakes { wakeExchanges() }
+            if rests { retryDeferredLater() }
         }
     }
 

@@ -61,14 +61,7 @@ extension StreamWorker {
                 }
                 try await takeRedriven()
                 if round % 6 == 0 {
-                    if let idle = options.keepIdle {
-                        let dropped = try await broker.expireLanes(
-                            idleFor: idle, limit: 64, in: stream.name)
-                        if dropped > 0 {
-                            Logger.current.info(
-                                "\(dropped) key(s) of '\(stream.name)' were idle and are dropped")
-                        }
-                    }
+                    if let idle = options.keepIdle { try await expire(idle) }
                     try await broker.prune(64, in: stream.name)
                 }
                 round += 1
@@ -77,6 +70,21 @@ extension StreamWorker {
             }
             let period = Double(options.lease.milliseconds) / 6 * Double.random(in: 0.8...1)
             await broker.time.sleep(for: .milliseconds(Int64(period)))
+        }
+    }
+
+    /// Drops keys until a few calls in a row find none: a store may look at a part of them per call.
+    private func expire(_ idle: Duration) async throws(BrokerError) {
+        var dropped = 0
+        var inVain = 0
+        for _ in 0..<64 where inVain < 4 && !Task.isCancelled {
+            let count = try await stream.broker.expireLanes(
+                idleFor: idle, limit: 64, in: stream.name)
+            dropped += count
+            inVain = count == 0 ? inVain + 1 : 0
+        }
+        if dropped > 0 {
+            Logger.current.info("\(dropped) key(s) of '\(stream.name)' were idle and are dropped")
         }
     }
 
@@ -90,13 +98,19 @@ extension StreamWorker {
     /// duplicate while its id is in the key's window.
     private func takeRedriven() async throws(BrokerError) {
         let broker = stream.broker
-        let request = ReserveRequest(64, lease: options.lease, kinds: [StrayPoint.kind], worker: number)
+        let request = ReserveRequest(
+            64, lease: options.lease, kinds: [StrayPoint.kind], worker: number)
         let leased = try await broker.reserve(request, from: stream.name).messages
         if leased.isEmpty { return }
         var settlements: [Settlement] = []
         for message in leased {
             guard let point = StrayPoint(messageBody: message.body) else {
                 settlements.append(Settlement(message.token, .reject("it is no point of a stream")))
+                continue
+            }
+            guard point.stream == stream.name else {
+                let reason = "it is a point of stream '\(point.stream)', not of this one"
+                settlements.append(Settlement(message.token, .reject(reason)))
                 continue
             }
             let outcomes = try await broker.append(

@@ -33,6 +33,8 @@ public final class StreamWorker<Point: Sendable, State: Sendable>: Service, Send
         var random = Xoshiro()
         var hasBegun = false
         var end = Worker.End.shutdown
+        var slots: [Task<Void, Never>] = []
+        var graceTimer: ScheduledAction?
         var isFinished = false
         var failure: BrokerError?
         var warm = 0
@@ -69,7 +71,8 @@ public final class StreamWorker<Point: Sendable, State: Sendable>: Service, Send
                 cache: LaneCache(limit: options.rememberedBytes)))
     }
 
-    /// Works until a graceful shutdown or until its task is cancelled.
+    /// Works until a graceful shutdown or until its task is cancelled; returns within the grace of
+    /// the options then, and at once when cancelled.
     public func run() async throws { try await run(until: .shutdown) }
 
     /// Works until `end`; `drained` is when nothing is ready, leased or parked. Runs once.
@@ -84,7 +87,7 @@ public final class StreamWorker<Point: Sendable, State: Sendable>: Service, Send
         guard begins else { throw WorkerError.ranBefore }
         let keeper = LaneKeeper(
             broker: stream.broker, stream: stream.name, lease: options.lease,
-            held: { [weak self] now in self?.state.withLock { $0.worker.tokensToRenew(now) } ?? [] },
+            held: { [weak self] in self?.tokensToRenew($0) ?? [] },
             lost: { [weak self] in self?.loseLeases($0) })
         keeper.start()
         defer { keeper.stop() }
@@ -95,15 +98,51 @@ public final class StreamWorker<Point: Sendable, State: Sendable>: Service, Send
                 stop()
             }
         } onCancel: {
-            stop()
+            stop(grace: .zero)
         }
         if let failure = state.withLock({ $0.failure }) { throw failure }
     }
 
-    /// Takes nothing new, and ends ``run()`` when the points in hand are handled and committed.
-    public func stop() {
-        state.withLock { $0.worker.phase = .stopping }
+    /// Takes nothing new, and ends ``run()`` when the points in hand are handled and committed, or
+    /// when the grace is over.
+    public func stop() { stop(grace: options.grace) }
+
+    private func stop(grace: Duration) {
+        let time = stream.broker.time
+        let isFirst = state.withLock { $0.worker.stop(time.now()) }
         wakeAll()
+        if grace <= .zero { return endGrace() }
+        if isFirst { schedule(after: grace, unless: .graceOver) { $0.endGrace() } }
+    }
+
+    /// Cancels what runs; who ends by it gives its key back, for the rest nobody waits.
+    private func endGrace() {
+        let slots = state.withLock { cell in
+            cell.worker.endGrace()
+            return cell.slots
+        }
+        slots.forEach { $0.cancel() }
+        wakeAll()
+        schedule(after: .seconds(1), unless: .over) { worker in
+            worker.state.withLock { $0.worker.abandon() }
+            worker.wakeAll()
+        }
+    }
+
+    /// What ends the stop next, in place of what would have; nothing once it has come so far.
+    private func schedule(
+        after delay: Duration, unless phase: StreamWorkerState.Phase,
+        _ action: @escaping @Sendable (StreamWorker) -> Void
+    ) {
+        let timer = stream.broker.time.schedule(after: delay) { [weak self] in
+            if let self { action(self) }
+        }
+        let old = state.withLock { cell -> ScheduledAction? in
+            if cell.worker.phase >= phase || cell.isFinished { return timer }
+            defer { cell.graceTimer = timer }
+            return cell.graceTimer
+        }
+        old?.cancel()
     }
 
     /// Ends ``run()`` once nothing is ready, leased or parked: for one who has appended all there is.
@@ -114,14 +153,22 @@ public final class StreamWorker<Point: Sendable, State: Sendable>: Service, Send
     }
 
     /// True from the first ``stop()`` on, or once it ends by itself.
-    public var isStopping: Bool { state.withLock { $0.worker.phase == .stopping } }
+    public var isStopping: Bool { state.withLock { $0.worker.phase != .working } }
 
     /// How many holds found their key remembered, and how many had to load it, with its bytes.
     package var hits: (warm: Int, cold: Int, bytesMoved: Int) {
         state.withLock { ($0.warm, $0.cold, $0.bytesMoved) }
     }
 
+    /// Slots in tasks of their own, so that nobody has to wait for one that hangs.
     private func serve() async {
+        let count = state.withLock { $0.worker.concurrency }
+        let slots = (0..<count).map { _ in Task { await self.runSlot() } }
+        let isCancelled = state.withLock { cell in
+            cell.slots = slots
+            return cell.worker.phase >= .graceOver
+        }
+        if isCancelled { slots.forEach { $0.cancel() } }
         await withDiscardingTaskGroup { group in
             group.addTask { await self.runWaker() }
             group.addTask { await self.runUpkeep() }
@@ -129,12 +176,25 @@ public final class StreamWorker<Point: Sendable, State: Sendable>: Service, Send
                 for signal in exchangeSignals {
                     work.addTask { await self.runExchange(signal) }
                 }
-                for _ in 0..<state.withLock({ $0.worker.concurrency }) {
-                    work.addTask { await self.runSlot() }
-                }
             }
             group.cancelAll()
         }
+        let (timer, isOver) = state.withLock { cell in
+            (cell.graceTimer, cell.worker.phase == .over)
+        }
+        timer?.cancel()
+        if isOver { return tellWhatIsLeft() }
+        for slot in slots { await slot.value }
+    }
+
+    private func tellWhatIsLeft() {
+        let left = state.withLock { $0.worker.left }
+        guard left > 0 else { return }
+        Logger.current.error(
+            """
+            stopped with \(left) key(s) of '\(stream.name)' in hand, because their handlers go on or \
+            the store could not be reached; their leases run out and their points run again
+            """)
     }
 
     func wakeExchanges() { for signal in exchangeSignals { signal.fire() } }
@@ -156,10 +216,20 @@ public final class StreamWorker<Point: Sendable, State: Sendable>: Service, Send
         stop()
     }
 
+    /// Also tells those whose leases were left to run out, and have.
+    private func tokensToRenew(_ now: Timestamp) -> [LaneToken] {
+        let (tokens, expired) = state.withLock {
+            ($0.worker.tokensToRenew(now), $0.worker.expired(now))
+        }
+        if !expired.isEmpty { loseLeases(expired) }
+        return tokens
+    }
+
     func loseLeases(_ tokens: [LaneToken]) {
+        let now = stream.broker.time.now()
         let count = state.withLock { cell in
             for token in tokens { cell.inHand[token] = nil }
-            return cell.worker.lost(tokens)
+            return cell.worker.lost(tokens, now)
         }
         guard count > 0 else { return }
         Logger.current.warning(

@@ -17,8 +17,12 @@ public struct StreamWorkerOptions: Sendable {
     /// How long a key is the worker's before it must renew. A dead worker's keys run again within
     /// 7/6 of it and a second.
     public var lease: Duration = .seconds(30)
-    /// How long one hold of a key may last; then its lease is renewed no more.
+    /// How long one run of a key may last; then its lease is renewed no more, and once that has
+    /// run out its handler is told (``PointContext/isLeaseLost``).
     public var maxHold: Duration = .seconds(3600)
+    /// How long handlers may go on after a stop; then they are cancelled, and a second later
+    /// ``StreamWorker/run()`` returns without them. What they held runs again when its lease is over.
+    public var grace: Duration = .seconds(10)
     /// The most points of a key that are handled before it is committed; fewer when they take long.
     public var pointsPerHold = 16
     /// After so long a hold is committed with what was handled so far.

@@ -66,13 +66,20 @@ public struct PointContext: Sendable {
     ///
     /// - Repeated: when the point runs again, the same call in the same order makes the same id, so
     ///   the queue takes it once.
-    /// - Throws: when the job can't be encoded or is too large; nothing was buffered.
+    /// - Throws: when the job can't be encoded or no store would take it; nothing was buffered.
     public func enqueue<J: Job>(
         _ job: J, to queue: QueueName, _ options: EnqueueOption...
     ) throws(EnqueueError) {
         let index = outbox.count
         let message = try Queue(queue, on: broker).message(
             for: job, id: .child(of: id, key: key, stream: stream, index: index), options)
+        // Why here: later it would be the whole commit that is refused.
+        do {
+            try Validation(broker.limits, location: "the handler of stream '\(stream)'")
+                .check([message], for: queue, at: .latest)
+        } catch {
+            throw .broker(error, ids: [message.id])
+        }
         outbox.append(Emission(message, to: queue))
     }
 }
@@ -94,10 +101,10 @@ final class EmissionBuffer: Sendable {
 }
 
 /// Whether a worker still has a key.
-final class LaneLease: Sendable {
+package final class LaneLease: Sendable {
     private let flag = Atomic(false)
 
-    var isLost: Bool { flag.load(ordering: .relaxed) }
+    package var isLost: Bool { flag.load(ordering: .relaxed) }
 
     func lose() { flag.store(true, ordering: .relaxed) }
 }

@@ -64,4 +64,44 @@ import Testing
             return
         }
     }
+
+    @Test func `by two producers in one millisecond loses neither point`() async throws {
+        let scene = Scene()
+        let other = Readings(
+            "readings", of: Reading.self, key: \.device, window: 4, state: Usage.self,
+            on: scene.faults)
+        for pages in 1...100 {
+            let one = try await scene.readings.append(Reading("a", pages))
+            let two = try await other.append(Reading("a", -pages))
+            #expect(one != .duplicate && two != .duplicate)
+        }
+        let pending = try await scene.faults.streamInspector.counts(ofStream: "readings").pending
+        #expect(pending == 200)
+    }
+
+    @Test func `whose id another producer made too gets another one`() async throws {
+        let scene = Scene()
+        let seen = Log<PointID>()
+        scene.faults.inject {
+            $0.knows = { point in
+                seen.add(point.id)
+                return seen.entries.count <= 2
+            }
+        }
+        let answers = try await scene.readings.append(
+            contentsOf: [Reading("a", 1), Reading("b", 2), Reading("c", 3)])
+        #expect(!answers.contains(.duplicate))
+        #expect(Set(seen.entries).count == 5, "two were sent again, under new ids")
+        for key in ["a", "b", "c"] {
+            #expect(try await scene.record(key)?.pending.count == 1)
+        }
+    }
+
+    @Test func `can't divert late points into the stream's own queue`() async throws {
+        var scene = Scene(byTime: true)
+        scene.readings.late = .divert(to: "readings")
+        await #expect(throws: AppendError.self) {
+            try await scene.readings.append(Reading("a", 1))
+        }
+    }
 }

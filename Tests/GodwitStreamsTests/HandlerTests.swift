@@ -5,7 +5,8 @@ import GodwitTesting
 import Testing
 
 @Suite struct `A stream's handler` {
-    @Test func `sees the current point, those before it oldest first, and the state`() async throws {
+    @Test func `sees the current point, those before it oldest first, and the state`() async throws
+    {
         let scene = Scene(window: 4)
         let log = Log<String>()
         try await scene.readings.append(contentsOf: (1...6).map { Reading("a", $0) })
@@ -32,7 +33,10 @@ import Testing
                 log.add(window.previous.map(\.pages) + [window.state.sum])
             }
         }
-        #expect(log.entries == [[1], [1, 3], [1, 2, 6], [1, 2, 3, 10], [2, 3, 4, 15], [3, 4, 5, 21]])
+        #expect(
+            log.entries == [
+                [1], [1, 3], [1, 2, 6], [1, 2, 3, 10], [2, 3, 4, 15], [3, 4, 5, 21],
+            ])
     }
 
     @Test func `runs one point of a key at a time and keys in parallel`() async throws {
@@ -62,14 +66,17 @@ import Testing
         let log = Log<[Int]>()
         try await scene.readings.append(contentsOf: (1...4).map { Reading("a", $0) })
         try await scene.work { window, context in
-            log.add([window.current.pages, context.attempt, window.state.count, window.previous.count])
+            log.add([
+                window.current.pages, context.attempt, window.state.count, window.previous.count,
+            ])
             window.state.count += 1
             try context.enqueue(Alert(device: "a", pages: window.current.pages), to: .alerts)
             if window.current.pages == 3, context.attempt < 3 { throw Broken() }
         }
-        #expect(log.entries == [
-            [1, 1, 0, 0], [2, 1, 1, 1], [3, 1, 2, 2], [3, 2, 2, 2], [3, 3, 2, 2], [4, 1, 3, 3],
-        ])
+        #expect(
+            log.entries == [
+                [1, 1, 0, 0], [2, 1, 1, 1], [3, 1, 2, 2], [3, 2, 2, 2], [3, 3, 2, 2], [4, 1, 3, 3],
+            ])
         #expect(try await scene.broker.counts(of: .alerts).enqueued == 4)
     }
 
@@ -109,7 +116,9 @@ import Testing
         let scene = Scene()
         var options = StreamWorkerOptions.quick
         options.giveUp = .block
-        try await scene.readings.append(contentsOf: [Reading("a", 1), Reading("a", 2), Reading("b", 3)])
+        try await scene.readings.append(contentsOf: [
+            Reading("a", 1), Reading("a", 2), Reading("b", 3),
+        ])
         let log = Log<Int>()
         try await scene.work(options) { window, _ in
             log.add(window.current.pages)

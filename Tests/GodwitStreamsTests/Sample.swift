@@ -38,14 +38,16 @@ typealias Readings = KeyedStream<Reading, Usage>
 struct Scene {
     let clock = VirtualClock()
     let broker: MemoryBroker
+    let faults: FaultStreams
     var readings: Readings
 
     init(window: Int = 4, byTime: Bool = false) {
         broker = MemoryBroker(time: clock)
+        faults = FaultStreams(broker)
         let ownTime: @Sendable (Reading) -> Timestamp = { reading in reading.time }
         readings = KeyedStream(
             "readings", of: Reading.self, key: \.device, window: window, state: Usage.self,
-            time: byTime ? ownTime : nil, on: broker)
+            time: byTime ? ownTime : nil, on: faults)
     }
 
     func work(
@@ -55,6 +57,26 @@ struct Scene {
         let worker = StreamWorker(
             readings, concurrency: concurrency, options: options, handler: handler)
         try await worker.run(until: .drained)
+    }
+
+    /// Runs a worker beside `body`, which is to stop it or to see it end.
+    func work(
+        _ options: StreamWorkerOptions = .quick, concurrency: Int = 4,
+        _ handler: @escaping StreamWorker<Reading, Usage>.Handler,
+        beside body: @escaping @Sendable (StreamWorker<Reading, Usage>) async throws -> Void
+    ) async throws {
+        let worker = StreamWorker(
+            readings, concurrency: concurrency, options: options, handler: handler)
+        try await withThrowingTaskGroup { group in
+            group.addTask { try await worker.run() }
+            try await body(worker)
+            try await group.waitForAll()
+        }
+    }
+
+    /// Waits until the key is where it should be.
+    func see(_ key: String, _ phase: LanePhase) async throws {
+        while try await record(key)?.summary.phase != phase { await Task.yield() }
     }
 
     func record(_ key: String) async throws -> LaneRecord? {
