@@ -90,7 +90,8 @@ extension StreamWorker {
     /// duplicate while its id is in the key's window.
     private func takeRedriven() async throws(BrokerError) {
         let broker = stream.broker
-        let request = ReserveRequest(64, lease: options.lease, kinds: [StrayPoint.kind], worker: number)
+        let request = ReserveRequest(
+            64, lease: options.lease, kinds: [StrayPoint.kind], worker: number)
         let leased = try await broker.reserve(request, from: stream.name).messages
         if leased.isEmpty { return }
         var settlements: [Settlement] = []
@@ -101,7 +102,8 @@ extension StreamWorker {
             }
             let outcomes = try await broker.append(
                 [NewPoint(key: point.key, id: point.id, body: point.body)], to: stream.name,
-                options: AppendOptions(acceptsLate: true, maxPending: stream.maxPending))
+                options: AppendOptions(
+                    acceptsLate: true, maxPending: stream.maxPending, isRedrive: true))
             let isFull = outcomes == [.full]
             settlements.append(
                 Settlement(message.token, isFull ? .retry(after: .seconds(10)) : .ack))
