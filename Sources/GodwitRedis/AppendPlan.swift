@@ -98,7 +98,7 @@ extension RedisBroker {
         var command = self.call(
             scripts.streamAppend, in: stream, capacity: call.bytes + 16 * call.count)
         command.append(options.maxPending)
-        command.append(options.acceptsLate ? 1 : 0)
+        command.append((options.acceptsLate ? 1 : 0) + (options.isRedrive ? 2 : 0))
         for lane in call.lanes {
             command.append(lane.key)
             command.append(count: 9) { buffer in

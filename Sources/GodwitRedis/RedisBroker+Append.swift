@@ -6,6 +6,7 @@ import Synchronization
 /// Keyed streams, in one profile: packed. Keys of a stream, behind the tag `{ns:s:<stream>:0}:`
 ///
 ///     p:<key>  LIST    waiting points, none while the lane is idle      bound: maxPending
+///     l:<key>  SET     ids of the late ones among them
 ///     w:<key>  STRING  the window, points one behind the other          commit cuts it
 ///     ln       HASH    key → position, newest, attempt, lost, handledAt, small state
 ///     sv  why  HASH    key → larger state · reason of the last failure, while it matters

@@ -19,7 +19,7 @@ extension Database {
     func streamState(_ name: QueueName) throws -> StreamState? {
         let columns = StreamState.columns.joined(separator: ", ")
         let row = try Row.fetchOne(
-            self, sql: "SELECT number, \(columns) FROM stream WHERE name = :name",
+            cachedStatement(sql: "SELECT number, \(columns) FROM stream WHERE name = :name"),
             arguments: ["name": name.text])
         return row.map { row in StreamState { row[Int($0)] } }
     }
@@ -47,11 +47,11 @@ extension Database {
     func laneRecord(_ key: String, window: Int, in name: QueueName) throws -> LaneRecord? {
         guard let stream = try streamState(name) else { return nil }
         let row = try Row.fetchOne(
-            self,
-            sql: """
-                SELECT \(Self.summaryColumns), ord, reason FROM lane
-                WHERE stream = :stream AND key = :key
-                """, arguments: ["stream": stream.number, "key": Data(key.utf8)])
+            cachedStatement(
+                sql: """
+                    SELECT \(Self.summaryColumns), ord, reason FROM lane
+                    WHERE stream = :stream AND key = :key
+                    """), arguments: ["stream": stream.number, "key": Data(key.utf8)])
         guard let row else { return nil }
         let summary = LaneSummary(row: row)
         let hasDue = summary.phase != .idle && summary.phase != .ready

@@ -34,14 +34,20 @@ extension Store {
     private struct Touched {
         var lanes: [(row: LaneRow, isMoved: Bool)] = []
         var places: [[UInt8]: Int] = [:]
+        /// The order that a key gets when its lane becomes ready: by the first point that names it.
+        var turns: [[UInt8]: Int64] = [:]
     }
 
     private func append(
         _ point: NewPoint, _ options: AppendOptions, _ stream: inout StreamState,
         _ touched: inout Touched
     ) throws(StoreFault) -> AppendOutcome {
-        if point.id.time - Timestamp(milliseconds: now) > StreamLimits.ahead { return .ahead }
         let key = [UInt8](point.key.utf8)
+        if touched.turns[key] == nil {
+            stream.tail += 1
+            touched.turns[key] = stream.tail
+        }
+        if point.id.time - Timestamp(milliseconds: now) > StreamLimits.ahead { return .ahead }
         var place = touched.places[key]
         var found: LaneRow?
         if let place {
@@ -52,6 +58,9 @@ extension Store {
         var lane = found ?? LaneRow(key: key)
         let isLate = point.id <= lane.last
         if isLate {
+            // Why also the newest: it is the first that a producer sends again, and its key may have
+            // a window of nothing.
+            if point.id == lane.last, lane.last != .none, !options.isRedrive { return .duplicate }
             if found != nil, try holds(point.id, lane) { return .duplicate }
             if !options.acceptsLate { return .late }
         }
@@ -61,10 +70,10 @@ extension Store {
             stream.idle += 1
             stream.births += 1
             lane.birth = stream.births
-            joinTail(&lane, &stream)
+            move(&lane, to: Phase.ready, order: touched.turns[key] ?? stream.tail, &stream)
             lane.number = try insert(lane, stream.number)
         } else if lane.phase == Phase.idle {
-            joinTail(&lane, &stream)
+            move(&lane, to: Phase.ready, order: touched.turns[key] ?? stream.tail, &stream)
             isMoved = true
         }
         try insert(point, isLate ? lane.last : nil, lane)

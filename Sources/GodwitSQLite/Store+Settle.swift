@@ -179,7 +179,8 @@ extension Store {
 
     /// Takes a forwarded message into `target`: same id, next epoch; attempt, lost, checkpoint and
     /// unique key stay behind. A copy that is as new is the repetition of this very forward; an older
-    /// one that was forwarded away gives way; false when an older one is live, or there is no room.
+    /// one that was forwarded away gives way; false when an older one is live, there is no room, or its
+    /// kind has the hash of another one there.
     private func arrive(
         _ row: MessageRow, at target: QueueName, from source: QueueName, _ sourceNumber: Int64
     ) throws(StoreFault) -> Bool {
@@ -206,11 +207,14 @@ extension Store {
         guard queue.room > 0 else { return false }
         // A body that is gone can't travel: the message stays here, where it can be looked at.
         guard let body = try body(of: row.key, sourceNumber) else { return false }
+        // Why asked first: a refusal of this one place must not take back what is settled beside it.
+        let kind = try self.kind(hash, sourceNumber)
+        if let kind, try isTaken(kind, in: queue.number) { return false }
         if known != nil {
             try delete(row.key, queue.number)
             queue.ended -= 1
         }
-        if let kind = try kind(hash, sourceNumber) { try register(kind, in: queue.number) }
+        if let kind { try register(kind, in: queue.number) }
         guard try insert(entry, body, hasAside: false, &queue) else { return false }
         wake(queue.number, hash)
         put(queue)

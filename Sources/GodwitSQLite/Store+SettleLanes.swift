@@ -137,6 +137,8 @@ extension Store {
         if lane.kept == 0 { lane.first = lane.head }
         lane.position += 1
         lane.clearDebt()
+        // A key grows old from here too: one whose points are all given up is dropped like any other.
+        lane.handledAt = now
         stream.dead += 1
         stream.pending -= 1
     }

@@ -130,14 +130,23 @@ final class Store {
         return state
     }
 
+    /// Whether another kind of the queue has the hash of this one.
+    func isTaken(_ kind: Kind, in queue: Int64) throws(StoreFault) -> Bool {
+        if kinds[queue]?[kind.hash] == kind.name { return false }
+        return try name(ofKind: kind.hash, in: queue).map { $0 != kind.name } ?? false
+    }
+
+    private func name(ofKind hash: UInt32, in queue: Int64) throws(StoreFault) -> String? {
+        sql.findKind.bind(1, queue)
+        sql.findKind.bind(2, Int64(hash))
+        defer { sql.findKind.reset() }
+        return try sql.findKind.step() ? sql.findKind.text(0) : nil
+    }
+
     /// Remembers the wire name of a kind; a second name under one hash is refused.
     func register(_ kind: Kind, in queue: Int64) throws(StoreFault) {
         if kinds[queue]?[kind.hash] == kind.name { return }
-        sql.findKind.bind(1, queue)
-        sql.findKind.bind(2, Int64(kind.hash))
-        let known = try sql.findKind.step() ? sql.findKind.text(0) : nil
-        sql.findKind.reset()
-        if let known {
+        if let known = try name(ofKind: kind.hash, in: queue) {
             guard known == kind.name else {
                 throw .refused(
                     .invalid(

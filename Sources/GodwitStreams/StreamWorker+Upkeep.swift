@@ -115,7 +115,8 @@ extension StreamWorker {
             }
             let outcomes = try await broker.append(
                 [NewPoint(key: point.key, id: point.id, body: point.body)], to: stream.name,
-                options: AppendOptions(acceptsLate: true, maxPending: stream.maxPending))
+                options: AppendOptions(
+                    acceptsLate: true, maxPending: stream.maxPending, isRedrive: true))
             let isFull = outcomes == [.full]
             settlements.append(
                 Settlement(message.token, isFull ? .retry(after: .seconds(10)) : .ack))

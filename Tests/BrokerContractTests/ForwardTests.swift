@@ -116,9 +116,8 @@ import Testing
         }
     }
 
-    /// `plumless` and `buckeroo` have one CRC-32; a store may refuse the second of them. SQLite refuses
-    /// the whole call.
-    @Test(.tags(.i1, .i2), arguments: [BrokerKind.memory, .redis])
+    /// `plumless` and `buckeroo` have one CRC-32; a store may refuse the second of them.
+    @Test(.tags(.i1, .i2), arguments: BrokerKind.allCases)
     func `a forward that can't go does not hold up what is settled beside it`(
         _ kind: BrokerKind
     ) async throws {

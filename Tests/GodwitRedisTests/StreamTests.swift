@@ -262,11 +262,35 @@ import Testing
         }
     }
 
-    private func calls(_ client: RedisClient) async throws -> Int {
+    @Test func `a late point looks at few of many that wait`() async throws {
+        try await withRedisBroker { broker, _, client in
+            // Even numbers; and one late point, whose set must not be what makes it short.
+            let many = (0..<20_000).map { NewPoint.at(2 * $0, of: "a") }
+            _ = try await broker.append(many, to: .meters, options: AppendOptions())
+            _ = try await broker.append([.at(11, of: "a")], to: .meters, options: AppendOptions())
+            func looks(_ number: Int) async throws -> (AppendOutcome?, Int) {
+                let before = try await calls(client, "lindex") + calls(client, "lrange")
+                let outcome = try await broker.append(
+                    [.at(number, of: "a")], to: .meters, options: AppendOptions())
+                let after = try await calls(client, "lindex") + calls(client, "lrange")
+                return (outcome.first, after - before)
+            }
+            for (number, expected) in [
+                (0, AppendOutcome.duplicate), (8, .duplicate), (20_000, .duplicate),
+                (39_998, .duplicate), (11, .duplicate), (13, .appendedLate), (13, .duplicate),
+            ] {
+                let (outcome, count) = try await looks(number)
+                #expect(outcome == expected, "\(number)")
+                #expect(count <= 20, "\(number) took \(count) looks")
+            }
+        }
+    }
+
+    private func calls(_ client: RedisClient, _ word: String = "evalsha") async throws -> Int {
         let info = try await client.send(RedisCommand(["INFO", "commandstats"])).string ?? ""
-        for line in info.split(whereSeparator: \.isNewline)
-        where line.hasPrefix("cmdstat_evalsha:calls=") {
-            return Int(line.dropFirst("cmdstat_evalsha:calls=".count).prefix { $0 != "," }) ?? 0
+        let start = "cmdstat_\(word):calls="
+        for line in info.split(whereSeparator: \.isNewline) where line.hasPrefix(start) {
+            return Int(line.dropFirst(start.count).prefix { $0 != "," }) ?? 0
         }
         return 0
     }

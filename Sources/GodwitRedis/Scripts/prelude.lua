@@ -229,6 +229,16 @@ local new_lane = string.rep('\0', 26)
 -- ms and sequence of the newest id up to a waiting point: its own, or for a late one that before it.
 local function newest(record) return read('>I6I2', record, byte(record, 4) % 2 == 1 and 13 or 5) end
 
+-- piece: unwait, uses: new_lane
+-- These records wait no more: `l:` holds the ids of late points that do.
+local function unwait(key, records)
+  local late = {}
+  for i = 1, #records do
+    if byte(records[i], 4) % 2 == 1 then late[#late + 1] = sub(records[i], 5, 12) end
+  end
+  if #late > 0 then call('SREM', tag .. 'l:' .. key, unpack(late)) end
+end
+
 -- piece: join, uses: new_lane
 -- Puts lanes among the ready: RPUSH at the tail, LPUSH at the head, in their order either way; those
 -- with two lost leases or more among the suspects (I6). keys[key] is what each has lost.

@@ -3,15 +3,16 @@
 -- Kept in one profile, packed: what waits in a list per key, p:<key>, and the window in one string,
 -- w:<key>; a STREAM per key would cost 4.7 KB.
 -- KEYS[1] tag   KEYS[2] markers
--- ARGV[1] most waiting points of a key   ARGV[2] '1': a late point is appended, marked
+-- ARGV[1] most waiting points of a key   ARGV[2] 1: a late point is appended, marked; + 2: the newest
+--          id is a duplicate only where it is held
 -- ARGV[3…] per lane (≤ 128, ≤ 1024 points in all): key, head, then its points as records.
 --          head: number of points 2 | 1 where their ids rise | ms of their newest 6
 -- Returns: flat (index, code) of what was not plainly appended; 1 appended late · 2 late, refused ·
 --          3 duplicate · 4 full · 5 ahead.
--- Cost: O(points). An id that is not newer than the newest: + its key's waiting points from that id
---       on, + its window.
+-- Cost: O(points). An id that is not newer than the newest: + its key's window, once, and up to
+--       log2(waiting) looks at what waits, whatever its number.
 -- uses: newest
-local most, takes_late = tonumber(ARGV[1]), ARGV[2] == '1'
+local most, takes_late, again = tonumber(ARGV[1]), ARGV[2] % 2 == 1, tonumber(ARGV[2]) > 1
 local keys, counts, rising, peaks, firsts, n, at = {}, {}, {}, {}, {}, 0, 3
 while at < #ARGV do
   n = n + 1
@@ -28,31 +29,39 @@ local function answer(place, code)
   answers[#answers + 1] = code
 end
 
--- The ids among the waiting points, from the tail to where none can be as new as (ms, seq).
-local function waiting_ids(list, length, ms, seq)
-  local ids = {}
-  while length > 0 do
-    local part = call('LRANGE', list, math.max(0, length - 128), length - 1)
-    for j = #part, 1, -1 do
-      ids[sub(part[j], 5, 12)] = true
-      local before, before_seq = newest(part[j])
-      if before < ms or (before == ms and before_seq < seq) then return ids end
+-- Asks whether a point that came in time waits in the list under an id. The newest ids rise along the
+-- list, so it is found by halving; what lies behind it answers the next question, mostly.
+local function finder(list, length)
+  local ids, from, from_seq, to, to_seq = {}, 1, 0, 0, 0 -- the ids that came in time from … to
+  return function(id, ms, seq)
+    if ms < from or (ms == from and seq < from_seq) or ms > to or (ms == to and seq > to_seq) then
+      local low, high = 0, length
+      while low < high do
+        local middle = floor((low + high) / 2)
+        local m, s = newest(call('LINDEX', list, middle))
+        if m < ms or (m == ms and s < seq) then low = middle + 1 else high = middle end
+      end
+      if low >= length then return false end
+      local part = call('LRANGE', list, low, math.min(low + 31, length - 1))
+      ids, from, from_seq = {}, ms, seq
+      to, to_seq = newest(part[#part])
+      for j = 1, #part do
+        if byte(part[j], 4) % 2 == 0 then ids[sub(part[j], 5, 12)] = true end
+      end
     end
-    length = length - #part
-    if #part == 0 then break end
+    return ids[id]
   end
-  return ids
 end
 
 -- Appends one by one: some are late, known, too many or ahead. Returns how many waited, how many came.
 local function one_by_one(i, list, ms, seq)
   local key, first, length, records = keys[i], firsts[i], call('LLEN', list), {}
-  local low, low_seq = 281474976710656, 0
-  for j = first, first + counts[i] - 1 do
-    local m, s = read('>I6I2', ARGV[j], 5)
-    if m < low or (m == low and s < low_seq) then low, low_seq = m, s end
+  local late_name, late_added, ids = tag .. 'l:' .. key, {}, {}
+  local in_time, has_late = finder(list, length), call('EXISTS', late_name) == 1
+  local function waits(id, ms, seq)
+    return ids[id] or in_time(id, ms, seq)
+      or (has_late and call('SISMEMBER', late_name, id) == 1)
   end
-  local ids = waiting_ids(list, length, low, low_seq)
   local window, window_ids = nil, nil
   local function in_window(id)
     window = window or call('GET', tag .. 'w:' .. key) or ''
@@ -73,7 +82,9 @@ local function one_by_one(i, list, ms, seq)
     local is_late = m < ms or (m == ms and s <= seq)
     if m > horizon then
       code = 5
-    elseif is_late and (ids[id] or in_window(id)) then
+    elseif m == ms and s == seq and (m > 0 or s > 0) and not again then
+      code = 3 -- the newest of all, be it held or not
+    elseif is_late and (waits(id, m, s) or in_window(id)) then
       code = 3
     elseif is_late and not takes_late then
       code = 2
@@ -83,6 +94,7 @@ local function one_by_one(i, list, ms, seq)
       code, late_ones = 1, late_ones + 1
       record = pack('>I4', read('>I4', record) + 17) .. id .. pack('>I6I2', ms, seq)
         .. sub(record, 13)
+      late_added[#late_added + 1] = id
     else
       ms, seq = m, s
     end
@@ -93,6 +105,7 @@ local function one_by_one(i, list, ms, seq)
     end
   end
   if #records > 0 then call('RPUSH', list, unpack(records)) end
+  if #late_added > 0 then call('SADD', late_name, unpack(late_added)) end
   return length, #records
 end
 

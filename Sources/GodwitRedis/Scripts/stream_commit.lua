@@ -8,7 +8,7 @@
 --          facts: handled 2 | newest id 8 | bytes of the window 4 | end 1 | has a state 1 | delay_ms 6
 -- Returns: flat (index, code) of what was not done; 1 stale · 2 a target is full.
 -- Cost: O(points handled + lanes log leased), a window over 1 KiB in amortised time.
--- uses: keep join
+-- uses: keep join unwait
 local has_room, deliver -- emits: in the variant that emits, stream_emit stands here instead
 local n, ll, parked = tonumber(ARGV[1]), tag .. 'll', {}
 local keys, refused, lanes_after, states, stateless = {}, {}, {}, {}, {}
@@ -37,6 +37,7 @@ for i = 1, n do
     if ms < old_ms or (ms == old_ms and seq < old_seq) then ms, seq = old_ms, old_seq end
     local records = handled > 0 and call('LPOP', list, handled)
     if records then
+      unwait(key, records)
       keep(key, records, bytes)
       position, handled_points = position + #records, handled_points + #records
       attempt, lost, at = 0, 0, now
@@ -45,9 +46,11 @@ for i = 1, n do
     local left = call('LLEN', list)
     if left == 0 then ending = 110 end -- nothing waits: n, whatever was asked for
     if ending == 107 then -- k: the next point is passed, and the window never sees it
-      local m, s = read('>I6I2', call('LPOP', list), 5)
+      local record = call('LPOP', list)
+      unwait(key, { record })
+      local m, s = read('>I6I2', record, 5)
       if m > ms or (m == ms and s > seq) then ms, seq = m, s end
-      position, attempt, lost, left = position + 1, 0, 0, left - 1
+      position, attempt, lost, left, at = position + 1, 0, 0, left - 1, now
       dead_points = dead_points + 1
       passed[#passed + 1] = key
     elseif ending == 114 or ending == 98 then -- r, b

@@ -6,7 +6,7 @@
 -- then emissions, see stream_emit (for skip one of lane 1).
 -- Returns: 1 done · 0 the key is not in the state for it · 2 the target of the dead letter is full.
 -- Cost: O(1) redrive, skip, forget; O(window + ready lanes) replay.
--- uses: join drop
+-- uses: join drop unwait
 local has_room, deliver -- emits: stream_emit
 local word, key, number = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local ln, list = tag .. 'ln', tag .. 'p:' .. key
@@ -32,9 +32,10 @@ elseif word == 'skip' then
   call('ZREM', tag .. 'lb', key)
   local record = call('LPOP', list)
   if record then
+    unwait(key, { record })
     local m, s = read('>I6I2', record, 5)
     if m > ms or (m == ms and s > seq) then ms, seq = m, s end
-    position = position + 1
+    position, at = position + 1, now
     call('HINCRBY', tag .. 'st', 'dead', 1)
     if deliver then deliver(1) end
   end
@@ -62,7 +63,10 @@ elseif word == 'replay' then
   else
     ready()
   end
-  for i = #records, #records - again + 1, -1 do call('LPUSH', list, records[i]) end
+  for i = #records, #records - again + 1, -1 do
+    call('LPUSH', list, records[i])
+    if byte(records[i], 4) % 2 == 1 then call('SADD', tag .. 'l:' .. key, sub(records[i], 5, 12)) end
+  end
   position = position - again
   birth = call('HINCRBY', tag .. 'st', 'births', 1) % 4294967296
   write('')

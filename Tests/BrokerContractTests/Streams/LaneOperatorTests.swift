@@ -103,6 +103,33 @@ import Testing
         }
     }
 
+    @Test(.tags(.i10), arguments: BrokerKind.allCases)
+    func `a key whose points were all given up grows old like any other`(
+        kind: BrokerKind
+    ) async throws {
+        try await withStreams(kind) { (broker, clock) async throws in
+            try await broker.append("passed", 1)
+            let letter = Emission.message(7, to: .meters, dead: "unreadable")
+            try await broker.commit(try await broker.lane(), 0, .skip, emit: [letter])
+            #expect(try await broker.record("passed").summary.handledAt == clock.now())
+            try await broker.append("by hand", 1)
+            try await broker.commit(try await broker.lane(), 0, .block(reason: "x"))
+            clock.advance(by: .seconds(50))
+            let other = Emission.message(8, to: .meters, dead: "unreadable")
+            #expect(
+                try await broker.streamOperator.skipPoint(of: "by hand", at: 0, other, in: .meters))
+            #expect(try await broker.record("by hand").summary.handledAt == clock.now())
+            clock.advance(by: .seconds(60))
+            #expect(try await broker.expire(after: .seconds(100)) == 1)
+            clock.advance(by: .seconds(60))
+            #expect(try await broker.expire(after: .seconds(100)) == 1)
+            #expect(
+                try await broker.streamInspector.droppedKeys(of: .meters).map(\.key) == [
+                    "by hand", "passed",
+                ])
+        }
+    }
+
     @Test(.tags(.i7), arguments: BrokerKind.allCases)
     func `a key that was replayed or made anew has another birth`(kind: BrokerKind) async throws {
         try await withStreams(kind) { (broker, _) async throws in

@@ -61,7 +61,8 @@ extension StreamCourse {
             if id.time <= now + .seconds(3600) { sent[key, default: []].append(id) }
         }
         let options = AppendOptions(
-            acceptsLate: chance(80), maxPending: chance(30) ? roll(0..<10) : 100_000)
+            acceptsLate: chance(80), maxPending: chance(30) ? roll(0..<10) : 100_000,
+            isRedrive: chance(10))
         let own = book.append(points, options, now: now)
         for outcome in own { meet("append \(outcome)") }
         try expect(try await door.append(points, options, to: stream), own)
@@ -176,7 +177,7 @@ extension StreamCourse {
         let emission = emission(isDead: true)
         var own = false
         if ledger.hasRoom(for: [emission]) {
-            own = book.skip(key, at: wanted)
+            own = book.skip(key, at: wanted, now: now)
             if own { ledger.emit([emission], now: now) }
         }
         meet("skip by hand \(own)")

@@ -142,7 +142,7 @@ extension MemoryBroker: StreamOperator {
         return try locked("skip a point of '\(stream)'") { state in
             let now = time.now()
             guard state.ledger.hasRoom(for: [emission]),
-                state.streams[stream]?.skip(key, at: position) == true
+                state.streams[stream]?.skip(key, at: position, now: now) == true
             else { return false }
             state.ledger.emit([emission], now: now)
             wake(emission.queue, &state, now)

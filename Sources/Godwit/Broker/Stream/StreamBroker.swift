@@ -10,8 +10,14 @@
 public protocol StreamBroker: Broker {
     /// Accepts points, in their order.
     ///
-    /// - Moves: an idle lane → ready; any other stays where it is.
-    /// - Repeated: an id that the key holds, waiting or in its window, answers `duplicate` (I12).
+    /// - Moves: an idle lane → ready; any other stays where it is. Idle lanes join the tail in the
+    ///   order in which the points name them first, be that point refused or not; where a store takes
+    ///   a long append in several steps, step by step.
+    /// - Repeated: an id that the key holds, waiting or in its window, and the newest id that it has
+    ///   seen answer `duplicate` (I12). What has left the window is forgotten, and comes back as a
+    ///   late point that is handled twice. So who resends up to `n` points of a key at a time, after
+    ///   a lost reply or from a file's start, keeps a window of at least `n` (N ≥ n), or refuses late
+    ///   points: with N = 0 only the very newest point is recognised once it was handled.
     /// - Crash halfway: what was answered stays; a lost reply is `unknown`, resend with the same ids.
     /// - Throws: `invalid` for an empty or too long key or point; then nothing was added.
     func append(
@@ -59,8 +65,8 @@ public protocol StreamBroker: Broker {
     @discardableResult
     func reclaimLanes(_ limit: Int, in stream: QueueName) async throws(BrokerError) -> Int
 
-    /// Drops up to `limit` (at most 64) keys that have been idle for longer than `idle`: window,
-    /// state and memory of ids, with an entry in ``StreamInspector/droppedKeys(of:)``. Returns how many.
+    /// Drops up to `limit` (at most 64) keys that have been idle for longer than `idle`, counted from
+    /// the last point that was handled or given up: window, state and memory of ids, with an entry in ``StreamInspector/droppedKeys(of:)``. Returns how many.
     @discardableResult
     func expireLanes(
         idleFor idle: Duration, limit: Int, in stream: QueueName

@@ -29,7 +29,7 @@ public enum LanePhase: String, Sendable, Hashable, Codable, CaseIterable {
 public enum LaneOrder: String, Sendable, Hashable, CaseIterable {
     /// Most waiting points first.
     case lag
-    /// Last handled first.
+    /// Last handled or given up first.
     case activity
 }
 
@@ -66,7 +66,7 @@ public struct LaneSummary: Sendable, Hashable {
     public var position: UInt64
     public var attempt: Int
     public var lost: Int
-    /// When a point of it was handled last; nil before the first.
+    /// When a point of it was handled or given up last; nil before the first.
     public var handledAt: Timestamp?
 
     public init(

@@ -39,10 +39,14 @@ public struct AppendOptions: Sendable, Hashable {
     public var acceptsLate: Bool
     /// The most points of one key that may wait; further ones are refused as `full`.
     public var maxPending: Int
+    /// True for a dead letter that is sent in again: it may have the newest id that its key has seen
+    /// and is a duplicate only while the key holds it, waiting or in its window.
+    public var isRedrive: Bool
 
-    public init(acceptsLate: Bool = true, maxPending: Int = 100_000) {
+    public init(acceptsLate: Bool = true, maxPending: Int = 100_000, isRedrive: Bool = false) {
         self.acceptsLate = acceptsLate
         self.maxPending = maxPending
+        self.isRedrive = isRedrive
     }
 }
 
@@ -53,7 +57,8 @@ public enum AppendOutcome: Sendable, Hashable {
     case appendedLate
     /// Older than the newest of its key; nothing was added.
     case late
-    /// The key holds this id, waiting or in its window; nothing was added (I12).
+    /// The key holds this id, waiting or in its window, or it is the newest that the key has seen,
+    /// given up ones included; nothing was added (I12).
     case duplicate
     /// The key holds its maximum of waiting points; nothing was added. Slow down.
     case full

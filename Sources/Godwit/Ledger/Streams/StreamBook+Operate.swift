@@ -12,12 +12,12 @@ extension StreamBook {
     }
 
     /// Blocked → ready or idle, its first point passed.
-    package mutating func skip(_ key: String, at position: UInt64) -> Bool {
+    package mutating func skip(_ key: String, at position: UInt64, now: Timestamp) -> Bool {
         guard let number = numbers[key], var lane = lanes[number], lane.phase == .blocked,
             lane.position == position
         else { return false }
         blocked.remove(number)
-        Self.pass(&lane, &tally)
+        Self.pass(&lane, now, &tally)
         lane.phase = .idle
         let waits = !lane.pending.isEmpty
         lanes[number] = lane

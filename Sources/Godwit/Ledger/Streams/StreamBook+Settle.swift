@@ -53,7 +53,7 @@ extension StreamBook {
         let end = lane.pending.isEmpty ? .next : settlement.end
         switch end {
         case .next: break
-        case .skip: Self.pass(&lane, &tally)
+        case .skip: Self.pass(&lane, now, &tally)
         case .retry(let delay, let reason):
             lane.attempt = min(255, lane.attempt + 1)
             lane.reason = reason.cut(to: Event.textBytes)
@@ -80,8 +80,9 @@ extension StreamBook {
     }
 
     /// The first waiting point is given up: the position passes it, the window never sees it.
-    static func pass(_ lane: inout Lane, _ tally: inout StreamCounts) {
+    static func pass(_ lane: inout Lane, _ now: Timestamp, _ tally: inout StreamCounts) {
         guard let point = lane.pending.popFirst() else { return }
+        lane.handledAt = now
         lane.newest = max(lane.newest, point.id)
         lane.position += 1
         lane.attempt = 0

@@ -56,17 +56,31 @@ package struct StreamBook: Sendable {
     package mutating func append(
         _ points: [NewPoint], _ options: AppendOptions, now: Timestamp
     ) -> [AppendOutcome] {
-        points.map { append($0, options, now) }
+        // Which lane came up when: idle ones join the tail in this order.
+        var named: [String: Int] = [:]
+        var moved: [(number: Int, place: Int)] = []
+        let outcomes = points.map { point in
+            let place = named[point.key] ?? named.count
+            named[point.key] = place
+            return append(point, options, now) { moved.append(($0, place)) }
+        }
+        moved.sort { $0.place < $1.place }
+        ready += moved.map(\.number)
+        return outcomes
     }
 
     private mutating func append(
-        _ point: NewPoint, _ options: AppendOptions, _ now: Timestamp
+        _ point: NewPoint, _ options: AppendOptions, _ now: Timestamp, moves: (Int) -> Void
     ) -> AppendOutcome {
         if point.id.time - now > StreamLimits.ahead { return .ahead }
         let known = numbers[point.key]
         var lane = known.flatMap { lanes[$0] } ?? Lane(key: point.key)
-        let isLate = point.id <= lane.last
+        let last = lane.last
+        let isLate = point.id <= last
         if isLate {
+            // Why also the newest: it is the first that a producer sends again, and its key may have
+            // a window of nothing.
+            if point.id == last, last != .none, !options.isRedrive { return .duplicate }
             let holds =
                 lane.pending.contains { $0.id == point.id }
                 || lane.window.contains { $0.id == point.id }
@@ -84,7 +98,7 @@ package struct StreamBook: Sendable {
         }
         if lane.phase == .idle {
             lane.phase = .ready
-            ready.append(number)
+            moves(number)
         }
         lanes[number] = lane
         tally.appended += 1
@@ -146,7 +160,8 @@ package struct StreamBook: Sendable {
         answer.lanes.append(
             LeasedLane(
                 token: LaneToken(key: lane.key, nonce: nonce), position: lane.position,
-                birth: lane.birth, newest: lane.newest, attempt: lane.attempt, lost: lane.lost, points: points))
+                birth: lane.birth, newest: lane.newest, attempt: lane.attempt, lost: lane.lost,
+                points: points))
         return true
     }
 
