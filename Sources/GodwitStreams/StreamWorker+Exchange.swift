@@ -73,17 +73,15 @@ extension StreamWorker {
         let ends = zip(settlements, outcomes)
         let busy = ends.filter { $0.1 == .targetBusy }.map(\.0)
         let now = stream.broker.time.now()
-        let (isIdle, retries) = state.withLock { cell -> (Bool, Bool) in
+        let (isIdle, isStopping, retries) = state.withLock { cell -> (Bool, Bool, Bool) in
             cell.worker.settled(settlements, outcomes)
             if !busy.isEmpty { cell.worker.deferLater(busy, now) }
             for (settlement, outcome) in ends where outcome != .targetBusy {
                 guard let lane = cell.inHand.removeValue(forKey: settlement.token) else { continue }
-                // What was given back may have been handled here, which then counts for nothing.
-                if outcome == .done, !settlement.isRelease {
-                    cell.cache.put(lane, for: settlement.token.key)
-                }
+                if outcome == .done { cell.cache.put(lane, for: settlement.token.key) }
             }
-            return (cell.worker.isIdle, cell.worker.takeRetry())
+            let isStopping = cell.worker.phase != .working
+            return (cell.worker.isIdle, isStopping, cell.worker.takeRetry())
         }
         for settlement in busy {
             Logger.current.info(
