@@ -213,6 +213,8 @@ public struct LaneMemory: Sendable, Hashable {
 }
 
 /// A message that goes out in the same step as a lane's commit, or not at all.
+///
+/// One with a known id or with a unique key that is taken adds nothing, and holds up nothing else.
 public struct Emission: Sendable, Hashable {
     public var queue: QueueName
     public var message: NewMessage
