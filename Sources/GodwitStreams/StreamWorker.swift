@@ -228,8 +228,9 @@ public final class StreamWorker<Point: Sendable, State: Sendable>: Service, Send
     func loseLeases(_ tokens: [LaneToken]) {
         let now = stream.broker.time.now()
         let count = state.withLock { cell in
-            for token in tokens { cell.inHand[token] = nil }
-            return cell.worker.lost(tokens, now)
+            let count = cell.worker.lost(tokens, now)
+            for token in tokens where cell.worker.held[token] == nil { cell.inHand[token] = nil }
+            return count
         }
         guard count > 0 else { return }
         Logger.current.warning(

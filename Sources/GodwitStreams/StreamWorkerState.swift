@@ -14,6 +14,8 @@ package struct StreamWorkerState: Sendable {
         var lease: LaneLease
         /// Set while a slot has it: when it was begun.
         var runningSince: Timestamp?
+        /// Its commit is on its way: a renewal that finds it gone says nothing of a loss.
+        var isSettling = false
     }
 
     /// A key that waits for a slot, with what the store told of it where it was not remembered.
@@ -136,6 +138,7 @@ package struct StreamWorkerState: Sendable {
         outbox.removeFirst(part.count)
         outboxSince = outbox.isEmpty ? nil : now
         settling += part.count
+        for settlement in part { held[settlement.token]?.isSettling = true }
         return part
     }
 
@@ -269,6 +272,7 @@ package struct StreamWorkerState: Sendable {
     /// Keeps what is to be tried again later; after a stop it is given back, and runs again.
     package mutating func deferLater(_ settlements: [LaneSettlement], _ now: Timestamp) {
         for settlement in settlements where held[settlement.token] != nil {
+            held[settlement.token]?.isSettling = false
             if phase == .working {
                 if deferred.isEmpty { wantsRetry = true }
                 deferred.append(settlement)
@@ -295,6 +299,7 @@ package struct StreamWorkerState: Sendable {
         _ settlements: [LaneSettlement], _ now: Timestamp, jitter: Double
     ) {
         settling -= settlements.count
+        for settlement in settlements { held[settlement.token]?.isSettling = false }
         outbox.insert(contentsOf: settlements.filter { held[$0.token] != nil }, at: 0)
         outboxSince = now
         failures = min(failures + 1, 8)
@@ -306,6 +311,7 @@ package struct StreamWorkerState: Sendable {
         _ settlement: LaneSettlement, instead: LaneSettlement?, _ now: Timestamp
     ) {
         settling -= 1
+        held[settlement.token]?.isSettling = false
         if let instead, held[settlement.token] != nil {
             add(instead, now)
         } else {
@@ -329,7 +335,7 @@ package struct StreamWorkerState: Sendable {
 
     /// Those to renew: a run that lasts longer than it may is left to run out.
     package func tokensToRenew(_ now: Timestamp) -> [LaneToken] {
-        held.filter { !isTooLong($0.value, now, .zero) }.map(\.key)
+        held.filter { !$0.value.isSettling && !isTooLong($0.value, now, .zero) }.map(\.key)
     }
 
     /// Runs whose leases must have run out, since nobody renewed them for a whole lease.
@@ -344,7 +350,8 @@ package struct StreamWorkerState: Sendable {
 
     /// Their holders go on, but nothing of it counts. Returns how many of them were in hand.
     package mutating func lost(_ tokens: [LaneToken], _ now: Timestamp) -> Int {
-        let stale = Set(tokens)
+        // What was committed while the renewal was on its way is gone too, and not lost.
+        let stale = Set(tokens.filter { held[$0]?.isSettling == false })
         var count = 0
         for token in stale {
             guard let held = held.removeValue(forKey: token) else { continue }
