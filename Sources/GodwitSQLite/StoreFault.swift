@@ -102,6 +102,13 @@ enum StoreFault: Error {
             return isFull
                 ? .storageFull(problem("Free space on its disk; what was accepted stays."))
                 : .unavailable(problem("Check the disk, then try again; nothing was accepted."))
+        case SQLITE_PROTOCOL:
+            return .unavailable(
+                problem(
+                    """
+                    Another process stands still in the middle of a step: let it go on, or end it, \
+                    and try again.
+                    """))
         case SQLITE_BUSY, SQLITE_LOCKED:
             return .unavailable(
                 problem(

@@ -192,7 +192,9 @@ struct StreamChaos {
         guard let process = processes[victim], paused[victim] == nil, process.stop() else {
             return false
         }
-        guard let running = try await held(journal.read { $0.running[victim] ?? [] }) else {
+        // Why `try?`: one that was stopped in the middle of a step may hold up readers too.
+        let begun = journal.read { $0.running[victim] ?? [] }
+        guard let running = try? await held(begun) else {
             process.resume()
             return false
         }

@@ -87,12 +87,17 @@ import Testing
                 try await broker.reserveLanes(LaneRequest(1), from: .meters).lanes.first)
             let retry = LaneEnd.retry(after: .seconds(60), reason: "x")
             _ = try await broker.settleLanes([lane.commit(0, retry)], in: .meters)
-            async let woken: Void = broker.waitForLanes(in: .meters, upTo: .seconds(3600))
+            // A wait may end for nothing: our own commit is a change of the file too.
+            async let again = {
+                while true {
+                    await broker.waitForLanes(in: .meters, upTo: .seconds(3600))
+                    let lanes = try await broker.reserveLanes(LaneRequest(1), from: .meters).lanes
+                    if !lanes.isEmpty || Task.isCancelled { return lanes }
+                }
+            }()
             while scene.clock.pendingTimers < 2, !Task.isCancelled { await Task.yield() }
             scene.clock.advance(by: .seconds(60))
-            await woken
-            let again = try await broker.reserveLanes(LaneRequest(1), from: .meters)
-            #expect(again.lanes.map(\.attempt) == [1])
+            #expect(try await again.map(\.attempt) == [1])
             await broker.shutdown()
         }
     }

@@ -137,6 +137,11 @@ extension StreamCourse {
             chance(4) ? LaneToken(key: lane.token.key, nonce: lane.token.nonce ^ 1) : lane.token,
             handled: handled, newest: seen.reduce(lane.newest) { max($0, $1) },
             windowCount: chance(20) ? roll(0..<60) : roll(0..<7), windowBytes: 0, end: end)
+        let past = book.memory(of: lane.token.key, window: StreamLimits.window).window
+        let sizes = (past + lane.points.prefix(handled)).map(\.size)
+        // Why no more: a store may keep a larger window for longer than it must.
+        while sizes.suffix(settlement.windowCount).reduce(0, +) > 1024 { settlement.windowCount -= 1 }
+        settlement.windowBytes = sizes.suffix(settlement.windowCount).reduce(0, +)
         if chance(60) {
             let size = chance(10) ? roll(500..<3000) : roll(0..<20)
             settlement.state = [UInt8](repeating: UInt8(roll(0..<256)), count: size)
