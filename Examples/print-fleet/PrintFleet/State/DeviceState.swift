@@ -4,6 +4,9 @@
 ///
 /// It depends on the device's readings alone: no clock, no arrival time, no unordered map.
 package struct DeviceState: Hashable, Sendable {
+    /// Supplies kept of one device, twice what one reading may name.
+    package static let supplyLimit = 2 * Reading.maxSupplies
+
     var readings: UInt64 = 0
     var firstDay = 0.0
     /// Time of the newest reading handled.
