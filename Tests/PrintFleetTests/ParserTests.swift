@@ -41,6 +41,23 @@ import Testing
         #expect(reading.meters.map(\.value) == [81234, 41.5])
     }
 
+    @Test func `a reading over an hour ahead of its arrival is refused with how far`() throws {
+        let time = try #require(Instant("2026-11-22T08:30:00.000Z"))
+        func reason(arrivedAt ms: Int64) -> RejectReason? {
+            Array(Self.good.utf8).withUnsafeBytes { bytes in
+                do throws(RejectReason) {
+                    _ = try ReadingParser.parse(bytes, arrivedAt: Instant(ms: time.ms + ms))
+                    return nil
+                } catch { return error }
+            }
+        }
+        #expect(reason(arrivedAt: 0) == nil)
+        #expect(reason(arrivedAt: -3_600_000) == nil)
+        #expect(reason(arrivedAt: -3_600_001) == .clockSkew(ahead: 3_600_001))
+        #expect(reason(arrivedAt: -3_600_001)?.code == "clock_skew")
+        #expect(reason(arrivedAt: 900 * 86_400_000) == nil)
+    }
+
     @Test func `a reading packs and unpacks to itself`() throws {
         let reading = try parse(Self.good)
         let packed = reading.packed()

@@ -19,7 +19,7 @@ final class Rejects {
         handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
     }
 
-    /// One JSON line. Bytes that are text stand in `line`, others in `base64`; of a line that is too
+    /// One JSON line, in the file from the next ``flush()`` on. Bytes that are text stand in `line`, others in `base64`; of a line that is too
     /// long its beginning.
     func add(_ line: LineSplitter.Line, _ source: String, _ reason: RejectReason) throws {
         var json = JSONWriter()
