@@ -15,6 +15,7 @@ extension FleetReport {
         out += "<h1>Supplies of the fleet</h1><p class=\"sum\">"
         out += "<b>\(devices.count)</b> devices <b>\(rows.count)</b> supplies "
         out += "<b>\(soon)</b> empty within 7 days <b>\(stale)</b> silent</p>"
+        for gap in gaps { out += "<p class=\"stale\">\(escape(gap))</p>" }
         out +=
             "<p class=\"key\">Line: reported level. Band: 80 % of the ways it may go on. Triangle: a new cartridge. Dashed: the newest reading.</p><div class=\"cards\">"
         for name in names.prefix(limit) {

@@ -29,6 +29,8 @@ package struct FleetReport: Sendable {
     package static let eventsKept = 100
 
     package private(set) var devices: [String: Device] = [:]
+    /// What is not in the report and why, for its reader.
+    package var gaps: [String] = []
 
     package init() {}
 
@@ -82,8 +84,8 @@ package struct FleetReport: Sendable {
         }
     }
 
-    /// One row per supply, the most urgent first; those without an answer last.
-    package var rows: [Forecast] {
+    /// All forecasts by device and supply, each with what its device's silence says of it.
+    package var forecasts: [Forecast] {
         devices.keys.sorted().flatMap { name -> [Forecast] in
             guard let device = devices[name] else { return [] }
             return device.supplies.keys.sorted().compactMap { index in
@@ -94,7 +96,12 @@ package struct FleetReport: Sendable {
                 }
                 return forecast
             }
-        }.enumerated().sorted {
+        }
+    }
+
+    /// One row per supply, the most urgent first; those without an answer last.
+    package var rows: [Forecast] {
+        forecasts.enumerated().sorted {
             ($0.element.p50 ?? .infinity, $0.offset) < ($1.element.p50 ?? .infinity, $1.offset)
         }.map(\.element)
     }
