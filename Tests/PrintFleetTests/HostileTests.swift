@@ -88,6 +88,29 @@ import Testing
         #expect(state.forecasts(of: "d").first?.p50?.isFinite == true)
     }
 
+    @Test func `one leap of a device's clock spoils nothing, and a long silence ends`() throws {
+        var device = SampleDevice()
+        device.run(days: 20)
+        var leapt = device.reading()
+        leapt.time = Instant(day: device.time + 400)
+        leapt.supplies[0].level = 3
+        for _ in 0..<2 { device.take(leapt) }
+        #expect(device.latest?.arrival == .duplicate)
+        #expect(device.count(.clockLeap) == 1)
+        device.run(days: 10)
+        #expect(device.latest?.arrival == .fresh)
+        let left = try #require(device.forecast?.p50)
+        #expect(abs(left - 15) < 3)
+        #expect(device.state.late == 0)
+        // 100 days of silence: the second word is heard.
+        device.time += 100
+        device.read()
+        #expect(device.latest?.arrival == .ahead)
+        device.run(days: 0.25)
+        #expect(device.latest?.arrival == .fresh)
+        #expect(device.count(.clockLeap) == 2)
+    }
+
     @Test func `a device that invents supplies keeps the newest 32 and says what it forgot`() {
         var state = DeviceState()
         var events: [Event] = []

@@ -12,6 +12,7 @@ final class FleetProgress: Sendable {
         var handled = 0
         var duplicates = 0
         var late = 0
+        var ahead = 0
         var events = 0
         var alerts = 0
         var rejected: [String: Int] = [:]
@@ -56,6 +57,7 @@ final class FleetProgress: Sendable {
             switch findings.arrival {
             case .duplicate: state.duplicates += 1
             case .late, .tooLate: state.late += 1
+            case .ahead: state.ahead += 1
             case .fresh: break
             }
             state.events += findings.events.count
@@ -87,8 +89,8 @@ final class FleetProgress: Sendable {
             "\(counts.appended) readings taken, \(counts.handled) handled here in "
                 + "\(Int(seconds.rounded(.up))) s "
                 + "(\(Int(Double(max(counts.appended, counts.handled)) / max(0.001, seconds)))/s)",
-            "\(counts.duplicates) duplicates, \(counts.late) late; \(counts.events) events, "
-                + "\(counts.alerts) alerts",
+            "\(counts.duplicates) duplicates, \(counts.late) late, \(counts.ahead) too far ahead; "
+                + "\(counts.events) events, \(counts.alerts) alerts",
         ]
         let rejected = counts.rejected.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
         if !rejected.isEmpty {

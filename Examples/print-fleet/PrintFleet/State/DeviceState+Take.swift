@@ -55,6 +55,32 @@ extension DeviceState {
             used, exposure: week.exposure(totalDay, now), at: now, elapsed: now - totalDay)
     }
 
+    /// Whether a reading lies so far ahead that its time is not believed: a device whose clock leaps
+    /// once would else be late for as long as it leapt. A second one in a row is believed, for it may
+    /// have been silent.
+    mutating func doubts(
+        _ current: Reading, _ previous: some Collection<Reading>, _ findings: inout Findings
+    ) -> Bool {
+        let gap = current.time.day - lastTime.day
+        guard readings > 0, gap > Self.leapLimit else {
+            flags &= ~2
+            return false
+        }
+        if flags & 2 != 0 {
+            if previous.contains(where: { $0.time == current.time }) {
+                findings.arrival = .duplicate
+                duplicates += 1
+                return true
+            }
+            flags &= ~2
+            return false
+        }
+        flags |= 2
+        findings.arrival = .ahead
+        findings.events.append(event(.clockLeap, current, detail: gap))
+        return true
+    }
+
     /// Whether a supply may have been empty for part of the time since the reading before. Such a
     /// time says nothing about how much people would print. A supply that stays at 0 for over two
     /// weeks does not hold the device up.
