@@ -115,6 +115,72 @@ extension Tool {
         }
     }
 
+    @Test func `a reading of the future is rejected and spoils no forecast`() async throws {
+        try await withPlace { place in
+            let readings = try await Self.generate(devices: 1, in: place)
+            let first = String(decoding: readings.prefix { $0 != 0x0A }, as: UTF8.self)
+            let year = try #require(first.firstRange(of: "\"time\":\"20"))
+            let future = first.replacingCharacters(in: year, with: "\"time\":\"99")
+            let straight = try await Tool.fleet.run(
+                ["work", "--broker", "memory:", "-o", "jsonl"], input: readings, in: place.folder)
+            let worked = try await Tool.fleet.run(
+                ["work", "--broker", "memory:", "-o", "jsonl"],
+                input: Data((future + "\n").utf8) + readings, in: place.folder)
+            #expect(worked.out == straight.out)
+            #expect(worked.err.contains("stdin:1: clock_skew"), "\(worked.err)")
+            #expect(worked.err.contains("1 lines rejected: 1 clock_skew"), "\(worked.err)")
+        }
+    }
+
+    @Test func `a worker ends on SIGTERM while its input is silent`() async throws {
+        try await withPlace { place in
+            let pipe = place.file("pipe")
+            try #require(mkfifo(pipe.path, 0o600) == 0)
+            // Why for reading too: whoever opens one end alone waits for the other.
+            let held = open(pipe.path, O_RDWR | O_CLOEXEC)
+            defer { close(held) }
+            let reading = try await Self.generate(devices: 1, in: place)
+            let line = Data(reading.prefix { $0 != 0x0A }) + Data([0x0A])
+            _ = line.withUnsafeBytes { write(held, $0.baseAddress, $0.count) }
+            let worker = try Tool.fleet.start(
+                ["work", "--broker", "sqlite:fleet.db", "-o", "none", "pipe"], in: place.folder)
+            while try await Self.taken(in: place) == 0 {}
+            worker.terminate()
+            #expect(await worker.end().status == 0)
+        }
+    }
+
+    @Test func `two processes watch one folder, and what can't be read ends neither`() async throws {
+        try await withPlace { place in
+            let readings = try await Self.generate(devices: 2, in: place)
+            let folder = place.file("inbox")
+            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+            try FileManager.default.createSymbolicLink(
+                atPath: folder.appendingPathComponent("0.jsonl").path,
+                withDestinationPath: "/nowhere")
+            let lines = readings.split(separator: 0x0A)
+            for (number, part) in [lines[..<50], lines[50...]].enumerated() {
+                try Data(part.joined(separator: [0x0A])).write(
+                    to: folder.appendingPathComponent("\(number + 1).jsonl"))
+            }
+            let work = ["work", "--broker", "sqlite:fleet.db", "--watch", "inbox", "-o", "none"]
+            let workers = try (0..<2).map { _ in try Tool.fleet.start(work, in: place.folder) }
+            let ends = ["0.jsonl.failed", "1.jsonl.done", "2.jsonl.done"].map {
+                folder.appendingPathComponent($0).path
+            }
+            // A dangling link exists for no one who follows it: its name is looked for instead.
+            while Set(try FileManager.default.contentsOfDirectory(atPath: folder.path))
+                != Set(ends.map { ($0 as NSString).lastPathComponent })
+            {
+                _ = try await place.godwit("stream", "list")
+            }
+            for worker in workers {
+                worker.terminate()
+                #expect(await worker.end().status == 0)
+            }
+        }
+    }
+
     @Test func `wrong arguments say what to do`() async throws {
         try await withPlace { place in
             for arguments in [
@@ -182,6 +248,14 @@ extension Tool {
                 "generated.jsonl"] + (extras ? ["--extras"] : []), in: place.folder)
         try #require(outcome.status == 0, "\(outcome)")
         return try Data(contentsOf: place.file("generated.jsonl"))
+    }
+
+    /// Readings that the fleet in this place has taken in.
+    private static func taken(in place: Place) async throws -> Int {
+        let outcome = try await Tool.godwit.run(
+            ["stream", "list", "--broker", "sqlite:\(place.file("fleet.db").path)", "-o", "json"])
+        guard outcome.status == 0 else { return 0 }
+        return try outcome.array().first?["handled"] as? Int ?? 0
     }
 
     private static func handled(_ url: String) async throws -> Int {

@@ -65,10 +65,11 @@ extension FleetReport {
         .middle{stroke-dasharray:2 4}.band{fill:currentColor;opacity:.18}.mark{fill:currentColor}
         .black{color:var(--black)}.cyan{color:var(--cyan)}.magenta{color:var(--magenta)}.yellow{color:var(--yellow)}.none{color:var(--none)}
         table{width:100%;border-collapse:collapse;margin-top:8px;font-size:14px;font-variant-numeric:tabular-nums}
-        th{font-weight:500;color:var(--soft);font-size:12px}th,td{text-align:right;padding:3px 0 3px 8px;border-top:1px solid var(--line)}
+        th{font-weight:500;color:var(--soft);font-size:12px}th,td{text-align:right;padding:3px 0 3px 8px;border-top:1px solid var(--line);white-space:nowrap}\
+        td:last-child{white-space:normal}
         th:first-child,td:first-child{text-align:left;padding-left:0}
         td i{display:inline-block;width:10px;height:10px;border-radius:50%;background:currentColor;margin-right:6px}
-        @media (max-width:480px){main{padding:14px 10px 40px}article{padding:10px}.axis{font-size:18px}.sum span{margin-right:8px}}
+        @media (max-width:480px){main{padding:14px 10px 40px}article{padding:10px}table{font-size:13px}th,td{padding-left:5px}.axis{font-size:18px}.sum span{margin-right:8px}}
         </style></head><body><main>
         """
 }
