@@ -12,7 +12,9 @@ extension Tool {
     private static let devices =
         ProcessInfo.processInfo.environment["GODWIT_FLEET_DEVICES"].flatMap(Int.init) ?? 100
 
-    @Test func `readings from stdin give a table by days left, with nothing installed`() async throws {
+    @Test func `readings from stdin give a table by days left, with nothing installed`()
+        async throws
+    {
         try await withPlace { place in
             let readings = try await Self.generate(devices: 5, in: place)
             let worked = try await Tool.fleet.run(
@@ -72,12 +74,14 @@ extension Tool {
                     try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
             }
             let lines = good.count { $0 == 0x0A }
-            #expect(objects.map { $0["number"] as? Int } == [
-                1, lines + 2, lines + 3, lines + 4, lines + 5, lines + 6,
-            ])
-            #expect(objects.map { $0["reason"] as? String } == [
-                "not_json", "not_an_object", "version", "too_long", "not_utf8", "not_json",
-            ])
+            #expect(
+                objects.map { $0["number"] as? Int } == [
+                    1, lines + 2, lines + 3, lines + 4, lines + 5, lines + 6,
+                ])
+            #expect(
+                objects.map { $0["reason"] as? String } == [
+                    "not_json", "not_an_object", "version", "too_long", "not_utf8", "not_json",
+                ])
             #expect(objects[3]["bytes"] as? Int == 10_000_000)
             #expect(objects[1]["line"] as? String == "not json")
         }
@@ -150,7 +154,8 @@ extension Tool {
         }
     }
 
-    @Test func `two processes watch one folder, and what can't be read ends neither`() async throws {
+    @Test func `two processes watch one folder, and what can't be read ends neither`() async throws
+    {
         try await withPlace { place in
             let readings = try await Self.generate(devices: 2, in: place)
             let folder = place.file("inbox")
@@ -199,10 +204,12 @@ extension Tool {
 
     /// Three processes on one Redis, one of them killed: what comes out is what one process on its
     /// own finds, byte for byte (I7).
-    @Test func `three processes and a kill give the forecasts of one, byte for byte`() async throws {
+    @Test func `three processes and a kill give the forecasts of one, byte for byte`() async throws
+    {
         try await withServer { server in
             try await withPlace { place in
-                let readings = try await Self.generate(devices: Self.devices, in: place, extras: true)
+                let readings = try await Self.generate(
+                    devices: Self.devices, in: place, extras: true)
                 let straight = try await Tool.fleet.run(
                     ["work", "--broker", "memory:", "-o", "jsonl"], input: readings,
                     in: place.folder)
@@ -244,8 +251,10 @@ extension Tool {
         devices: Int, in place: Place, extras: Bool = false
     ) async throws -> Data {
         let outcome = try await Tool.fleet.run(
-            ["generate", "--devices", "\(devices)", "--days", "200", "--seed", "5", "--out",
-                "generated.jsonl"] + (extras ? ["--extras"] : []), in: place.folder)
+            [
+                "generate", "--devices", "\(devices)", "--days", "200", "--seed", "5", "--out",
+                "generated.jsonl",
+            ] + (extras ? ["--extras"] : []), in: place.folder)
         try #require(outcome.status == 0, "\(outcome)")
         return try Data(contentsOf: place.file("generated.jsonl"))
     }

@@ -51,7 +51,9 @@ import Testing
         for end in 0..<packed.count {
             #expect(throws: PackedError.self) { try DeviceState(packed: Array(packed[..<end])) }
         }
-        #expect(throws: PackedError.version(7)) { try DeviceState(packed: [7] + packed.dropFirst()) }
+        #expect(throws: PackedError.version(7)) {
+            try DeviceState(packed: [7] + packed.dropFirst())
+        }
     }
 
     @Test func `a duplicate changes nothing but its count`() {

@@ -56,7 +56,8 @@ final class Intake {
         }
         guard !isStopping() else {
             progress.warn(
-                "stopped after line \(splitter.number) of \(source.name); given again, it goes on there")
+                "stopped after line \(splitter.number) of \(source.name); given again, it goes on there"
+            )
             return false
         }
         try splitter.finish { try line($0, source.name) }

@@ -14,7 +14,9 @@ final class Rejects {
         let descriptor = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else {
             throw Wrong(
-                what: "can't write \(path): \(String(cString: strerror(errno))). Give --rejects a file.")
+                what:
+                    "can't write \(path): \(String(cString: strerror(errno))). Give --rejects a file."
+            )
         }
         handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
     }

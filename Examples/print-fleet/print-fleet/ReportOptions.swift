@@ -17,7 +17,9 @@ struct ReportOptions: ParsableArguments {
     @Option(help: "A page with a chart for each of the most urgent devices goes into this file.")
     var html: String?
     @Option(help: "Charts on the page.") var charts = 200
-    @Option(help: "Judge who is silent as of this moment (RFC 3339, UTC), not as of the newest reading.")
+    @Option(
+        help: "Judge who is silent as of this moment (RFC 3339, UTC), not as of the newest reading."
+    )
     var asOf: String?
 
     /// Reads the fleet from its stream and prints it.
@@ -83,7 +85,8 @@ struct FleetStore {
         let keys = counts.idle + counts.ready + counts.leased + counts.parked + counts.blocked
         if lanes.count >= Self.most, keys > lanes.count {
             gaps.append(
-                "only \(lanes.count) of \(keys) devices are in this report, as many as a store lists")
+                "only \(lanes.count) of \(keys) devices are in this report, as many as a store lists"
+            )
         }
         let names = lanes.filter { $0.position > 0 }.map(\.key).sorted()
         var states: [(String, DeviceState)] = []

@@ -19,7 +19,8 @@ struct WatchedFolder {
 
     init(_ path: String) throws {
         var isFolder: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue
+        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder),
+            isFolder.boolValue
         else { throw Wrong(what: "--watch names no folder: \(path)") }
         self.path = path
     }

@@ -68,7 +68,8 @@ struct WorkCommand: AsyncParsableCommand {
                     configuration: .init(
                         services: [
                             .init(
-                                service: worker, successTerminationBehavior: .gracefullyShutdownGroup)
+                                service: worker,
+                                successTerminationBehavior: .gracefullyShutdownGroup)
                         ],
                         gracefulShutdownSignals: [.sigterm, .sigint], logger: .current)
                 ).run()

@@ -48,7 +48,8 @@ package struct FleetReport: Sendable {
             var supply = device.supplies[forecast.supply] ?? SupplyHistory(color: forecast.color)
             device.supplies[forecast.supply] = nil
             supply.forecast = forecast
-            if let percent = reading.supplies.first(where: { $0.index == forecast.supply })?.percent {
+            if let percent = reading.supplies.first(where: { $0.index == forecast.supply })?.percent
+            {
                 if let last = supply.levels.last,
                     last.time.ms / 86_400_000 == reading.time.ms / 86_400_000
                 {

@@ -140,7 +140,8 @@ extension DeviceState {
             return
         }
         let gone = supplies.remove(at: oldest)
-        var found = event(.supplyForgotten, current, detail: max(0, current.time.day - gone.lastDay))
+        var found = event(
+            .supplyForgotten, current, detail: max(0, current.time.day - gone.lastDay))
         found.supply = gone.index
         findings.events.append(found)
     }

@@ -281,7 +281,8 @@ extension SupplyState {
 
     /// A sudden fall was confirmed: an old cartridge is back, or toner went where no page shows it.
     private mutating func drain(_ seen: Pending, _ changes: inout [Change]) {
-        let isBack = oldLevel > max(5, evidence.step) && serial == 0
+        let isBack =
+            oldLevel > max(5, evidence.step) && serial == 0
             && abs(oldLevel - (seen.level + evidence.offset - 0.5 * evidence.step))
                 <= max(4, evidence.step)
         let look = Look(
