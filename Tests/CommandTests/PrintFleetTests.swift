@@ -12,7 +12,9 @@ extension Tool {
     private static let devices =
         ProcessInfo.processInfo.environment["GODWIT_FLEET_DEVICES"].flatMap(Int.init) ?? 100
 
-    @Test func `readings from stdin give a table by days left, with nothing installed`() async throws {
+    @Test func `readings from stdin give a table by days left, with nothing installed`()
+        async throws
+    {
         try await withPlace { place in
             let readings = try await Self.generate(devices: 5, in: place)
             let worked = try await Tool.fleet.run(
@@ -72,12 +74,14 @@ extension Tool {
                     try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
             }
             let lines = good.count { $0 == 0x0A }
-            #expect(objects.map { $0["number"] as? Int } == [
-                1, lines + 2, lines + 3, lines + 4, lines + 5, lines + 6,
-            ])
-            #expect(objects.map { $0["reason"] as? String } == [
-                "not_json", "not_an_object", "version", "too_long", "not_utf8", "not_json",
-            ])
+            #expect(
+                objects.map { $0["number"] as? Int } == [
+                    1, lines + 2, lines + 3, lines + 4, lines + 5, lines + 6,
+                ])
+            #expect(
+                objects.map { $0["reason"] as? String } == [
+                    "not_json", "not_an_object", "version", "too_long", "not_utf8", "not_json",
+                ])
             #expect(objects[3]["bytes"] as? Int == 10_000_000)
             #expect(objects[1]["line"] as? String == "not json")
         }
@@ -115,6 +119,73 @@ extension Tool {
         }
     }
 
+    @Test func `a reading of the future is rejected and spoils no forecast`() async throws {
+        try await withPlace { place in
+            let readings = try await Self.generate(devices: 1, in: place)
+            let first = String(decoding: readings.prefix { $0 != 0x0A }, as: UTF8.self)
+            let year = try #require(first.firstRange(of: "\"time\":\"20"))
+            let future = first.replacingCharacters(in: year, with: "\"time\":\"99")
+            let straight = try await Tool.fleet.run(
+                ["work", "--broker", "memory:", "-o", "jsonl"], input: readings, in: place.folder)
+            let worked = try await Tool.fleet.run(
+                ["work", "--broker", "memory:", "-o", "jsonl"],
+                input: Data((future + "\n").utf8) + readings, in: place.folder)
+            #expect(worked.out == straight.out)
+            #expect(worked.err.contains("stdin:1: clock_skew"), "\(worked.err)")
+            #expect(worked.err.contains("1 lines rejected: 1 clock_skew"), "\(worked.err)")
+        }
+    }
+
+    @Test func `a worker ends on SIGTERM while its input is silent`() async throws {
+        try await withPlace { place in
+            let pipe = place.file("pipe")
+            try #require(mkfifo(pipe.path, 0o600) == 0)
+            // Why for reading too: whoever opens one end alone waits for the other.
+            let held = open(pipe.path, O_RDWR | O_CLOEXEC)
+            defer { close(held) }
+            let reading = try await Self.generate(devices: 1, in: place)
+            let line = Data(reading.prefix { $0 != 0x0A }) + Data([0x0A])
+            _ = line.withUnsafeBytes { write(held, $0.baseAddress, $0.count) }
+            let worker = try Tool.fleet.start(
+                ["work", "--broker", "sqlite:fleet.db", "-o", "none", "pipe"], in: place.folder)
+            while try await Self.taken(in: place) == 0 {}
+            worker.terminate()
+            #expect(await worker.end().status == 0)
+        }
+    }
+
+    @Test func `two processes watch one folder, and what can't be read ends neither`() async throws
+    {
+        try await withPlace { place in
+            let readings = try await Self.generate(devices: 2, in: place)
+            let folder = place.file("inbox")
+            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+            try FileManager.default.createSymbolicLink(
+                atPath: folder.appendingPathComponent("0.jsonl").path,
+                withDestinationPath: "/nowhere")
+            let lines = readings.split(separator: 0x0A)
+            for (number, part) in [lines[..<50], lines[50...]].enumerated() {
+                try Data(part.joined(separator: [0x0A])).write(
+                    to: folder.appendingPathComponent("\(number + 1).jsonl"))
+            }
+            let work = ["work", "--broker", "sqlite:fleet.db", "--watch", "inbox", "-o", "none"]
+            let workers = try (0..<2).map { _ in try Tool.fleet.start(work, in: place.folder) }
+            let ends = ["0.jsonl.failed", "1.jsonl.done", "2.jsonl.done"].map {
+                folder.appendingPathComponent($0).path
+            }
+            // A dangling link exists for no one who follows it: its name is looked for instead.
+            while Set(try FileManager.default.contentsOfDirectory(atPath: folder.path))
+                != Set(ends.map { ($0 as NSString).lastPathComponent })
+            {
+                _ = try await place.godwit("stream", "list")
+            }
+            for worker in workers {
+                worker.terminate()
+                #expect(await worker.end().status == 0)
+            }
+        }
+    }
+
     @Test func `wrong arguments say what to do`() async throws {
         try await withPlace { place in
             for arguments in [
@@ -133,10 +204,12 @@ extension Tool {
 
     /// Three processes on one Redis, one of them killed: what comes out is what one process on its
     /// own finds, byte for byte (I7).
-    @Test func `three processes and a kill give the forecasts of one, byte for byte`() async throws {
+    @Test func `three processes and a kill give the forecasts of one, byte for byte`() async throws
+    {
         try await withServer { server in
             try await withPlace { place in
-                let readings = try await Self.generate(devices: Self.devices, in: place, extras: true)
+                let readings = try await Self.generate(
+                    devices: Self.devices, in: place, extras: true)
                 let straight = try await Tool.fleet.run(
                     ["work", "--broker", "memory:", "-o", "jsonl"], input: readings,
                     in: place.folder)
@@ -178,10 +251,20 @@ extension Tool {
         devices: Int, in place: Place, extras: Bool = false
     ) async throws -> Data {
         let outcome = try await Tool.fleet.run(
-            ["generate", "--devices", "\(devices)", "--days", "200", "--seed", "5", "--out",
-                "generated.jsonl"] + (extras ? ["--extras"] : []), in: place.folder)
+            [
+                "generate", "--devices", "\(devices)", "--days", "200", "--seed", "5", "--out",
+                "generated.jsonl",
+            ] + (extras ? ["--extras"] : []), in: place.folder)
         try #require(outcome.status == 0, "\(outcome)")
         return try Data(contentsOf: place.file("generated.jsonl"))
+    }
+
+    /// Readings that the fleet in this place has taken in.
+    private static func taken(in place: Place) async throws -> Int {
+        let outcome = try await Tool.godwit.run(
+            ["stream", "list", "--broker", "sqlite:\(place.file("fleet.db").path)", "-o", "json"])
+        guard outcome.status == 0 else { return 0 }
+        return try outcome.array().first?["handled"] as? Int ?? 0
     }
 
     private static func handled(_ url: String) async throws -> Int {

@@ -41,6 +41,23 @@ import Testing
         #expect(reading.meters.map(\.value) == [81234, 41.5])
     }
 
+    @Test func `a reading over an hour ahead of its arrival is refused with how far`() throws {
+        let time = try #require(Instant("2026-11-22T08:30:00.000Z"))
+        func reason(arrivedAt ms: Int64) -> RejectReason? {
+            Array(Self.good.utf8).withUnsafeBytes { bytes in
+                do throws(RejectReason) {
+                    _ = try ReadingParser.parse(bytes, arrivedAt: Instant(ms: time.ms + ms))
+                    return nil
+                } catch { return error }
+            }
+        }
+        #expect(reason(arrivedAt: 0) == nil)
+        #expect(reason(arrivedAt: -3_600_000) == nil)
+        #expect(reason(arrivedAt: -3_600_001) == .clockSkew(ahead: 3_600_001))
+        #expect(reason(arrivedAt: -3_600_001)?.code == "clock_skew")
+        #expect(reason(arrivedAt: 900 * 86_400_000) == nil)
+    }
+
     @Test func `a reading packs and unpacks to itself`() throws {
         let reading = try parse(Self.good)
         let packed = reading.packed()
@@ -66,7 +83,9 @@ import Testing
     }
 
     @Test func `what is not JSON is refused with the place`() {
-        for text in ["hello", "{", "{\"v\":1,}", "{\"v\" 1}", "{'v':1}", "{\"v\":01}", Self.good + "x"] {
+        for text in [
+            "hello", "{", "{\"v\":1,}", "{\"v\" 1}", "{'v':1}", "{\"v\":01}", Self.good + "x",
+        ] {
             guard case .notJSON = reason(text) else {
                 Issue.record("\(text): \(String(describing: reason(text)))")
                 continue
@@ -107,7 +126,8 @@ import Testing
         #expect(reason(with("\"level\":43", "\"level\":-4")) == .outOfRange("supplies.level"))
         #expect(reason(with("\"level\":43,", "")) == .missing("supplies.level"))
         #expect(reason(with("\"index\":1", "\"index\":0")) == .outOfRange("supplies.index"))
-        #expect(reason(with("\"capacity\":100", "\"capacity\":0")) == .outOfRange("supplies.capacity"))
+        #expect(
+            reason(with("\"capacity\":100", "\"capacity\":0")) == .outOfRange("supplies.capacity"))
         #expect(reason(with("\"black\"", "\"pink\"")) == .outOfRange("supplies.color"))
         #expect(reason(with("120345", "-1")) == .outOfRange("counters.total"))
         #expect(reason(with("41.5", "\"warm\"")) == .wrongType("meters.temp.c"))
@@ -123,7 +143,8 @@ import Testing
     @Test func `a field named twice is refused, at every depth and however it is written`() {
         #expect(reason(with("\"v\":1", "\"v\":1,\"v\":1")) == .duplicateField("v"))
         #expect(reason(with("\"v\":1", "\"v\":1,\"\\u0076\":1")) == .duplicateField("v"))
-        #expect(reason(with("\"level\":43", "\"level\":43,\"level\":43")) == .duplicateField("level"))
+        #expect(
+            reason(with("\"level\":43", "\"level\":43,\"level\":43")) == .duplicateField("level"))
         #expect(reason(with("\"mono\"", "\"total\"")) == .duplicateField("total"))
         #expect(reason(with("\"temp.c\"", "\"fuser.count\"")) == .duplicateField("fuser.count"))
         #expect(reason(with("\"v\":1", "\"v\":1,\"x\":{\"a\":1,\"a\":2}")) == .duplicateField("a"))
@@ -132,7 +153,8 @@ import Testing
     }
 
     @Test func `unknown fields, null and unknown units are no harm`() throws {
-        let text = with("\"v\":1", "\"v\":1,\"x\":{\"a\":[1,{\"b\":null}]},\"y\":\"\\ud83d\\ude00\"")
+        let text = with(
+            "\"v\":1", "\"v\":1,\"x\":{\"a\":[1,{\"b\":null}]},\"y\":\"\\ud83d\\ude00\"")
         #expect(try parse(text).device == "d-000123")
         #expect(try parse(with("\"VNB3K01234\"", "null")).serial == nil)
         #expect(try parse(with("\"unit\":19", "\"unit\":77")).supplies.first?.percent == 43)

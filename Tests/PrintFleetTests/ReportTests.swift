@@ -41,4 +41,19 @@ import Testing
         report.add(reading, findings)
         #expect(!report.html().contains("<b>&\""))
     }
+
+    @Test func `a silent device is stale in every output, and a gap is told`() {
+        var report = FleetReport()
+        var device = SampleDevice()
+        device.run(days: 30)
+        let state = device.state
+        report.add("d-1", state, window: [])
+        report.judgeStale(asOf: Instant(day: device.time + 1)) { _ in state }
+        #expect(report.forecasts.map(\.reason) == [.ok])
+        report.judgeStale(asOf: Instant(day: device.time + 30)) { _ in state }
+        #expect(report.forecasts.map(\.reason) == [.stale])
+        #expect(report.rows == report.forecasts)
+        report.gaps = ["<7> devices are not here"]
+        #expect(report.html().contains("&lt;7&gt; devices are not here"))
+    }
 }

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-import Dispatch
 import Foundation
 import Godwit
 import GodwitStreams
@@ -14,24 +13,31 @@ final class Intake {
     private static let batch = 256
     /// So many readings may wait in the store before the intake waits for the workers.
     private static let ahead = 20_000
-    private static let skew: Int64 = 3_600_000
 
     private let stream: FleetStream
     private let rejects: Rejects?
-    private let progress: FleetProgress
+    let progress: FleetProgress
+    private let isStopping: @Sendable () -> Bool
     private var batch: [PackedReading] = []
     private var sinceLook = 0
+    /// Points that wait and nobody takes: those of keys that are parked or blocked.
+    private var pinned = 0
 
-    init(_ stream: FleetStream, rejects: Rejects?, progress: FleetProgress) {
+    init(
+        _ stream: FleetStream, rejects: Rejects?, progress: FleetProgress,
+        until isStopping: @escaping @Sendable () -> Bool
+    ) {
         self.stream = stream
         self.rejects = rejects
         self.progress = progress
+        self.isStopping = isStopping
     }
 
-    /// Takes a whole input. A line that is none is never fatal; a store that fails is.
-    func take(_ descriptor: Int32, named source: String) async throws {
+    /// Takes a whole input, or what was read of it before a stop: then false. A line that is none is
+    /// never fatal; a store that fails is.
+    func take(_ source: Source) async throws -> Bool {
         var splitter = LineSplitter()
-        let reader = ChunkReader(descriptor, size: Self.chunk)
+        let reader = ChunkReader(source, size: Self.chunk, until: isStopping)
         while let bytes = try await reader.next() {
             // Why in pieces: a chunk may hold thousands of lines, and a batch is a few hundred.
             var start = 0
@@ -39,79 +45,72 @@ final class Intake {
                 let end = min(bytes.count, start + (64 << 10))
                 try bytes.withUnsafeBytes { raw in
                     try splitter.feed(UnsafeRawBufferPointer(rebasing: raw[start..<end])) {
-                        try line($0, source)
+                        try line($0, source.name)
                     }
                 }
                 start = end
                 if batch.count >= Self.batch { try await flush() }
             }
+            // Why after each chunk: what comes slowly must not wait for a batch to be full.
+            try await flush()
         }
-        try splitter.finish { try line($0, source) }
+        guard !isStopping() else {
+            progress.warn(
+                "stopped after line \(splitter.number) of \(source.name); given again, it goes on there"
+            )
+            return false
+        }
+        try splitter.finish { try line($0, source.name) }
         try await flush()
-        try rejects?.flush()
+        return true
     }
 
     private func line(_ line: LineSplitter.Line, _ source: String) throws {
         do throws(RejectReason) {
             if line.length > Reading.maxLine { throw .tooLong(bytes: line.length) }
-            let reading = try ReadingParser.parse(line.bytes)
+            let now = Instant(ms: Int64(Date().timeIntervalSince1970 * 1000))
+            let reading = try ReadingParser.parse(line.bytes, arrivedAt: now)
             batch.append(PackedReading(reading))
-            let now = Int64(Date().timeIntervalSince1970 * 1000)
-            progress.accepted(isSkewed: reading.time.ms > now + Self.skew)
+            progress.accepted()
         } catch {
-            progress.rejected(error.code)
-            try rejects?.add(line, source, error)
+            let isFirst = progress.rejected(error.code)
+            if let rejects {
+                try rejects.add(line, source, error)
+            } else if isFirst {
+                progress.warn("\(source):\(line.number): \(error.code): \(error.text)")
+            }
         }
     }
 
+    /// Puts what is rejected into its file and what was read into the store. Why in this order: after
+    /// a crash between them the input is given again, and a line is rejected twice, not never.
     private func flush() async throws {
-        if batch.isEmpty { return }
-        let part = batch
-        batch.removeAll(keepingCapacity: true)
-        try await stream.append(contentsOf: part)
-        progress.appended(part.count)
-        sinceLook += part.count
+        try rejects?.flush()
+        if !batch.isEmpty {
+            let part = batch
+            batch.removeAll(keepingCapacity: true)
+            try await stream.append(contentsOf: part)
+            progress.appended(part.count)
+            sinceLook += part.count
+        }
         guard sinceLook >= 4096 else { return }
         sinceLook = 0
+        try await makeRoom()
+    }
+
+    /// Waits until not too much waits in the store.
+    private func makeRoom() async throws {
         let inspector = stream.broker.streamInspector
-        while try await inspector.counts(ofStream: stream.name).pending > Self.ahead {
-            try await Task.sleep(for: .milliseconds(10))
-        }
-    }
-}
-
-/// Reads a file in chunks on a thread of its own: reading blocks, and the cooperative pool must not.
-private final class ChunkReader: Sendable {
-    private let descriptor: Int32
-    private let size: Int
-    private let thread = DispatchQueue(label: "print-fleet.intake")
-
-    init(_ descriptor: Int32, size: Int) {
-        self.descriptor = descriptor
-        self.size = size
-    }
-
-    /// The next bytes, some at least; nil at the end.
-    func next() async throws -> [UInt8]? {
-        try await withCheckedThrowingContinuation { continuation in
-            thread.async { [descriptor, size] in
-                var failure: Int32 = 0
-                let bytes = [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
-                    while true {
-                        let got = read(descriptor, buffer.baseAddress, size)
-                        if got < 0, errno == EINTR { continue }
-                        failure = got < 0 ? errno : 0
-                        count = max(0, got)
-                        return
-                    }
-                }
-                if failure != 0 {
-                    continuation.resume(
-                        throwing: Wrong(what: "reading failed: \(String(cString: strerror(failure)))"))
-                } else {
-                    continuation.resume(returning: bytes.isEmpty ? nil : bytes)
-                }
+        while !isStopping() {
+            let counts = try await inspector.counts(ofStream: stream.name)
+            pinned = min(pinned, counts.pending)
+            if counts.pending <= Self.ahead + pinned { return }
+            if counts.ready == 0, counts.leased == 0 {
+                // Why not wait: no worker may take them, and other devices' readings must go on.
+                pinned = counts.pending
+                return
             }
+            try await Task.sleep(for: .milliseconds(10))
         }
     }
 }

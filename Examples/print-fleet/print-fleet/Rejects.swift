@@ -14,12 +14,14 @@ final class Rejects {
         let descriptor = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else {
             throw Wrong(
-                what: "can't write \(path): \(String(cString: strerror(errno))). Give --rejects a file.")
+                what:
+                    "can't write \(path): \(String(cString: strerror(errno))). Give --rejects a file."
+            )
         }
         handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
     }
 
-    /// One JSON line. Bytes that are text stand in `line`, others in `base64`; of a line that is too
+    /// One JSON line, in the file from the next ``flush()`` on. Bytes that are text stand in `line`, others in `base64`; of a line that is too
     /// long its beginning.
     func add(_ line: LineSplitter.Line, _ source: String, _ reason: RejectReason) throws {
         var json = JSONWriter()

@@ -17,7 +17,9 @@ struct ReportOptions: ParsableArguments {
     @Option(help: "A page with a chart for each of the most urgent devices goes into this file.")
     var html: String?
     @Option(help: "Charts on the page.") var charts = 200
-    @Option(help: "Judge who is silent as of this moment (RFC 3339, UTC), not as of the newest reading.")
+    @Option(
+        help: "Judge who is silent as of this moment (RFC 3339, UTC), not as of the newest reading."
+    )
     var asOf: String?
 
     /// Reads the fleet from its stream and prints it.
@@ -31,19 +33,19 @@ struct ReportOptions: ParsableArguments {
         }
         if output == .none, html == nil { return }
         let store = FleetStore(stream)
-        let states = try await store.states()
+        let fleet = try await store.states()
+        for gap in fleet.gaps { FileHandle.standardError.write(Data("print-fleet: \(gap)\n".utf8)) }
         var report = FleetReport()
-        for (name, state) in states { report.add(name, state, window: []) }
-        let byName = Dictionary(uniqueKeysWithValues: states)
+        report.gaps = fleet.gaps
+        for (name, state) in fleet.states { report.add(name, state, window: []) }
+        let byName = Dictionary(fleet.states) { first, _ in first }
         report.judgeStale(asOf: asOf) { byName[$0] }
         switch output {
         case .none: break
         case .text: FileHandle.standardOutput.write(Data(report.table(limit: limit).utf8))
         case .jsonl:
             var json = JSONWriter()
-            for (name, state) in states {
-                for forecast in state.forecasts(of: name) { forecast.write(to: &json) }
-            }
+            for forecast in report.forecasts { forecast.write(to: &json) }
             FileHandle.standardOutput.write(Data(json.bytes))
         }
         guard let html else { return }
@@ -66,26 +68,45 @@ struct ReportOptions: ParsableArguments {
 /// Reads devices out of the stream, a bounded part at a time.
 struct FleetStore {
     private static let part = 64
+    /// What the inspector lists of a stream at the most (I10).
     private static let most = 100_000
+    private static let named = 10
 
     private let stream: FleetStream
 
     init(_ stream: FleetStream) { self.stream = stream }
 
-    /// All devices with their states, by name.
-    func states() async throws -> [(String, DeviceState)] {
-        let lanes = try await stream.broker.streamInspector.lanes(
-            of: stream.name, by: .activity, limit: Self.most)
-        let names = lanes.filter { $0.position > 0 }.map(\.key).sorted()
-        return try await memories(of: names, window: 0).compactMap { name, memory in
-            memory.state.isEmpty ? nil : (name, try DeviceState(packed: memory.state))
+    /// Devices with their states, by name, and what is missing among them and why.
+    func states() async throws -> (states: [(String, DeviceState)], gaps: [String]) {
+        let inspector = stream.broker.streamInspector
+        let counts = try await inspector.counts(ofStream: stream.name)
+        let lanes = try await inspector.lanes(of: stream.name, by: .activity, limit: Self.most)
+        var gaps: [String] = []
+        let keys = counts.idle + counts.ready + counts.leased + counts.parked + counts.blocked
+        if lanes.count >= Self.most, keys > lanes.count {
+            gaps.append(
+                "only \(lanes.count) of \(keys) devices are in this report, as many as a store lists"
+            )
         }
+        let names = lanes.filter { $0.position > 0 }.map(\.key).sorted()
+        var states: [(String, DeviceState)] = []
+        var unreadable: [String] = []
+        for (name, memory) in try await memories(of: names, window: 0) where !memory.state.isEmpty {
+            do { states.append((name, try DeviceState(packed: memory.state))) } catch {
+                unreadable.append("\(name): its state can't be read: \(error)")
+            }
+        }
+        gaps += unreadable.prefix(Self.named)
+        if unreadable.count > Self.named {
+            gaps.append("\(unreadable.count - Self.named) more devices whose state can't be read")
+        }
+        return (states, gaps)
     }
 
-    /// The kept readings of some devices, oldest first.
+    /// The kept readings of some devices, oldest first, without those that can't be read.
     func windows(of names: [String]) async throws -> [(String, [Reading])] {
         try await memories(of: names, window: stream.window - 1).map { name, memory in
-            (name, try memory.window.map { try Reading(packed: $0.body) })
+            (name, memory.window.compactMap { try? Reading(packed: $0.body) })
         }
     }
 

@@ -15,7 +15,7 @@ struct WorkCommand: AsyncParsableCommand {
         abstract: "Takes readings, analyses each with its device's last ones, and reports.",
         discussion: """
             Readings are JSON lines from files, standard input (-), or files that appear in a folder \
-            (--watch; each is renamed to NAME.done). Without input it only works. Ends when the input \
+            (--watch; each becomes NAME.done). Without input it only works. Ends when the input \
             is at its end and everything is handled; with --watch or --follow, at SIGTERM or Ctrl-C. \
             Start it again, or several times at once, on the same --broker: nothing is lost or \
             counted twice.
@@ -63,19 +63,26 @@ struct WorkCommand: AsyncParsableCommand {
         let endless = follow || watch != nil
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
+                defer { progress.workerEnded() }
                 try await ServiceGroup(
                     configuration: .init(
                         services: [
                             .init(
-                                service: worker, successTerminationBehavior: .gracefullyShutdownGroup)
+                                service: worker,
+                                successTerminationBehavior: .gracefullyShutdownGroup)
                         ],
                         gracefulShutdownSignals: [.sigterm, .sigint], logger: .current)
                 ).run()
             }
-            let intake = Intake(stream, rejects: rejects, progress: progress)
+            // Why both: a signal is known before the worker has ended, its failure after.
+            let isStopping = { @Sendable in worker.isStopping || progress.hasEnded }
+            let intake = Intake(stream, rejects: rejects, progress: progress, until: isStopping)
             do {
-                for source in sources { try await source.take(by: intake) }
-                if let watch { try await WatchedFolder(watch).run(intake) { worker.isStopping } }
+                for source in sources where !isStopping() {
+                    defer { source.end() }
+                    _ = try await intake.take(source)
+                }
+                if let watch { try await WatchedFolder(watch).run(intake, until: isStopping) }
             } catch {
                 worker.stop()
                 throw error
@@ -83,7 +90,7 @@ struct WorkCommand: AsyncParsableCommand {
             if !endless { worker.stopWhenDrained() }
             try await group.waitForAll()
         }
-        progress.finish()
+        progress.finish(keepsRejects: rejects != nil)
         try await report.print(stream)
     }
 
@@ -92,25 +99,6 @@ struct WorkCommand: AsyncParsableCommand {
         // Why: `generate | work` needs no argument, and a worker without input none either.
         if names.isEmpty, watch == nil, !follow, isatty(0) == 0 { names = ["-"] }
         return try names.map { try Source(name: $0) }
-    }
-}
-
-/// An input that is open: what can't be read is said before anything is taken.
-struct Source: Sendable {
-    let name: String
-    let descriptor: Int32
-
-    init(name: String) throws {
-        self.name = name
-        descriptor = name == "-" ? 0 : open(name, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else {
-            throw Wrong(what: "can't read \(name): \(String(cString: strerror(errno)))")
-        }
-    }
-
-    func take(by intake: Intake) async throws {
-        defer { if descriptor > 2 { close(descriptor) } }
-        try await intake.take(descriptor, named: name == "-" ? "stdin" : name)
     }
 }
 

@@ -82,7 +82,8 @@ extension DeviceSimulation {
             time = Double(day + 1)
         }
         // Why: past the end of the simulation the last four weeks go on.
-        let last = (max(0, draw.pages.count - 28)..<draw.pages.count)
+        let last =
+            (max(0, draw.pages.count - 28)..<draw.pages.count)
             .reduce(0.0) { $0 + draw.use(supply, day: $1, isExpected: true) } / 28
         return min(365, time - start + (last > 0 ? level / last : 365))
     }

@@ -210,7 +210,8 @@ struct Replay {
                 $0 >= cartridge.installed && $0 <= limit
             }) {
                 tally.found += 1
-                tally.delay += times[low] == reports[found] ? 1 : times[low + 1] == reports[found] ? 2 : 3
+                tally.delay +=
+                    times[low] == reports[found] ? 1 : times[low + 1] == reports[found] ? 2 : 3
                 reports.remove(at: found)
             } else {
                 tally.missed += 1

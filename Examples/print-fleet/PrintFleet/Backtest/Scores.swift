@@ -37,7 +37,9 @@ package struct Scores: Sendable {
 
     /// Mean absolute error of a method at a horizon, on the points it answers.
     package func mae(_ method: String, _ horizon: Double) -> Double? {
-        guard let value = Self.methods.first(where: { $0.name == method })?.value else { return nil }
+        guard let value = Self.methods.first(where: { $0.name == method })?.value else {
+            return nil
+        }
         return average(errors(value, horizon).map(abs))
     }
 

@@ -5,7 +5,7 @@ package struct Event: Hashable, Sendable {
     package enum Kind: String, Sendable, CaseIterable {
         case replacement, refill, swapBack, premature, shaken, leak
         case capacityChange, counterRollback, counterReset, deviceSwap
-        case idle, active, usageJump, colorImbalance, stale
+        case idle, active, usageJump, colorImbalance, supplyForgotten, clockLeap
     }
 
     package var kind: Kind

@@ -50,7 +50,8 @@ extension DeviceState {
 
     /// The level now; a rise that can only be a new cartridge counts before it is confirmed.
     private func expectedLevel(_ supply: SupplyState) -> Double {
-        guard let rise = supply.rise, rise.level - supply.reading >= max(30, 3 * supply.evidence.step)
+        guard let rise = supply.rise,
+            rise.level - supply.reading >= max(30, 3 * supply.evidence.step)
         else { return supply.level }
         return rise.level
     }
@@ -87,8 +88,11 @@ extension DeviceState {
             result.p90 = 0
             return
         }
-        let per = supply.yields.isEmpty ? prior : 100 * Double(supply.yields.count)
-            / max(1e-9, supply.yields.reduce(0, +))
+        let per =
+            supply.yields.isEmpty
+            ? prior
+            : 100 * Double(supply.yields.count)
+                / max(1e-9, supply.yields.reduce(0, +))
         let used = per * max(0, usage - supply.startUsage)
         // Why: `low` is said near an eighth of the cartridge, and not before.
         let level = supply.condition == 2 ? max(1, min(12, 100 - used)) : max(13, 100 - used)

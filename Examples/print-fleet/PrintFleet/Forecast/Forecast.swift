@@ -41,9 +41,11 @@ package struct Forecast: Hashable, Sendable {
     var raw = 0.0
     var deviation = 0.0
 
-    /// The date of `p50`.
+    /// The date of `p50`; nil beyond the year 9999, which has no RFC 3339 text.
     package var date: Instant? {
-        p50.map { Instant(ms: time.ms + Int64(($0 * 86_400_000).rounded())) }
+        guard let p50, p50.isFinite else { return nil }
+        let ms = Double(time.ms) + (p50 * 86_400_000).rounded()
+        return ms < Double(Instant.end.ms) ? Instant(ms: Int64(ms)) : nil
     }
 
     package func write(to json: inout JSONWriter) {

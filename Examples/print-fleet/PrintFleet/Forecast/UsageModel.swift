@@ -15,6 +15,9 @@ struct UsageModel: Hashable, Sendable {
     }
 
     static let limit = 8
+    /// Bounds that honest devices stay far away from: beyond them a gamma's mean does not exist.
+    static let mostNoise = 100.0
+    static let leastShape = 1.05
 
     var hypotheses: [Hypothesis] = []
     var chunkUsage = 0.0
@@ -150,13 +153,18 @@ struct UsageModel: Hashable, Sendable {
             hypotheses[at].weight = Maths.exp(logs[at] - largest)
             sum += hypotheses[at].weight
         }
+        guard sum > 0, sum.isFinite else {
+            // Why anew: after such numbers no hypothesis means anything, and none may spoil the rest.
+            self = UsageModel()
+            return
+        }
         let limit = Tuning.memory / noise
         for at in hypotheses.indices {
             hypotheses[at].weight /= sum
             hypotheses[at].shape += kappa
             hypotheses[at].scale += amount
-            if hypotheses[at].shape > limit {
-                let ratio = limit / hypotheses[at].shape
+            if hypotheses[at].shape > max(limit, Self.leastShape) {
+                let ratio = max(limit, Self.leastShape) / hypotheses[at].shape
                 hypotheses[at].shape *= ratio
                 hypotheses[at].scale *= ratio
             }
@@ -185,10 +193,11 @@ struct UsageModel: Hashable, Sendable {
         let sample = min(6 * noise, ratio * ratio * exposure)
         let old = noise
         noiseWeight = min(120, noiseWeight + 1)
-        noise = max(0.1, noise + (sample - noise) / noiseWeight)
+        noise = min(Self.mostNoise, max(0.1, noise + (sample - noise) / noiseWeight))
         // Shapes count chunks in units of noise: the same evidence, said in the new unit.
         for at in hypotheses.indices {
-            hypotheses[at].shape = 1 + (hypotheses[at].shape - 1) * old / noise
+            let shape = 1 + (hypotheses[at].shape - 1) * old / noise
+            hypotheses[at].shape = max(Self.leastShape, shape)
         }
     }
 }

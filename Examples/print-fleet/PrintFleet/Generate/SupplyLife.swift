@@ -29,8 +29,9 @@ struct SupplyLife {
     private(set) var cartridges: [Cartridge] = []
     private(set) var happenings: [Happening] = []
 
-    init(_ draw: DeviceDraw, _ supply: DeviceDraw.SupplyDraw, _ recipe: FleetRecipe, swaps: [Double])
-    {
+    init(
+        _ draw: DeviceDraw, _ supply: DeviceDraw.SupplyDraw, _ recipe: FleetRecipe, swaps: [Double]
+    ) {
         let days = draw.pages.count
         var random = RandomStream(
             seed: recipe.seed, device: draw.number, purpose: 32 + UInt64(supply.index))

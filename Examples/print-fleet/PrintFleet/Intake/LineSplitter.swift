@@ -24,7 +24,8 @@ package struct LineSplitter: Sendable {
     private static let kept = Reading.maxLine + 1
 
     /// Takes the next bytes and gives out each line that ends in them.
-    package mutating func feed(_ bytes: UnsafeRawBufferPointer, _ give: (Line) throws -> Void) rethrows
+    package mutating func feed(_ bytes: UnsafeRawBufferPointer, _ give: (Line) throws -> Void)
+        rethrows
     {
         var start = 0
         while start < bytes.count {
@@ -36,7 +37,8 @@ package struct LineSplitter: Sendable {
             if length == 0 {
                 try give(
                     Line(
-                        number: number, bytes: UnsafeRawBufferPointer(rebasing: line.prefix(Self.kept)),
+                        number: number,
+                        bytes: UnsafeRawBufferPointer(rebasing: line.prefix(Self.kept)),
                         length: line.count))
             } else {
                 keep(line)

@@ -14,6 +14,8 @@ package enum RejectReason: Error, Hashable, Sendable {
     case duplicateField(String)
     case tooMany(String)
     case version(Int)
+    /// Read by a clock that is more than an hour ahead of ours.
+    case clockSkew(ahead: Int64)
 
     /// A short word for counting.
     package var code: String {
@@ -30,6 +32,7 @@ package enum RejectReason: Error, Hashable, Sendable {
         case .duplicateField: "duplicate_field"
         case .tooMany: "too_many"
         case .version: "version"
+        case .clockSkew: "clock_skew"
         }
     }
 
@@ -48,6 +51,8 @@ package enum RejectReason: Error, Hashable, Sendable {
         case .duplicateField(let field): "field \(field) is named twice"
         case .tooMany(let field): "too many entries in \(field)"
         case .version(let number): "format version \(number); this program reads version 1"
+        case .clockSkew(let ms):
+            "time is \(ms / 60_000) minutes ahead of the clock here; does one of them go wrong?"
         }
     }
 }

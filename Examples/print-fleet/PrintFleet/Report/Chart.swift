@@ -6,7 +6,8 @@ struct Chart {
     let device: FleetReport.Device
     static let width = 640.0
     static let height = 240.0
-    private let left = 44.0
+    /// Room for `100 %` in the larger type of narrow screens.
+    private let left = 62.0
     private let right = 14.0
     private let top = 14.0
     private let bottom = 30.0
@@ -41,8 +42,6 @@ struct Chart {
         }
         for (share, anchor) in [(0.0, "start"), (0.5, "middle"), (1, "end")] {
             let day = start + (end - start) * share
-            // Why kept away from "now": its own label stands there.
-            guard share == 0 || abs(x(day) - x(now.day)) > 80 || share == 1 else { continue }
             out +=
                 "<text class=\"axis\" x=\"\(fixed(x(day)))\" y=\"\(fixed(Self.height - 9))\" text-anchor=\"\(anchor)\">\(Instant(day: day).date)</text>"
         }

@@ -13,8 +13,12 @@ extension FleetReport {
         let stale = devices.values.count(where: \.isStale)
         var out = Self.head
         out += "<h1>Supplies of the fleet</h1><p class=\"sum\">"
-        out += "<b>\(devices.count)</b> devices <b>\(rows.count)</b> supplies "
-        out += "<b>\(soon)</b> empty within 7 days <b>\(stale)</b> silent</p>"
+        for (count, what) in [
+            (devices.count, "devices"), (rows.count, "supplies"), (soon, "empty within 7 days"),
+            (stale, "silent"),
+        ] { out += "<span><b>\(count)</b> \(what)</span> " }
+        out += "</p>"
+        for gap in gaps { out += "<p class=\"stale\">\(escape(gap))</p>" }
         out +=
             "<p class=\"key\">Line: reported level. Band: 80 % of the ways it may go on. Triangle: a new cartridge. Dashed: the newest reading.</p><div class=\"cards\">"
         for name in names.prefix(limit) {
@@ -51,7 +55,7 @@ extension FleetReport {
         font:15px/1.45 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
         main{max-width:1280px;margin:0 auto;padding:20px 16px 48px}h1{font-size:24px;margin:0 0 8px}
         h2{font-size:16px;margin:0 0 4px;overflow-wrap:anywhere}
-        .sum{margin:0 0 4px;word-spacing:2px}.sum b{margin-left:14px}.sum b:first-child{margin-left:0}
+        .sum{margin:0 0 4px}.sum span{white-space:nowrap;margin-right:14px}
         .key{margin:0 0 16px;color:var(--soft);font-size:13px}
         .stale{margin:0;color:var(--warn);font-size:13px}
         .cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,520px),1fr));gap:16px}
@@ -61,10 +65,11 @@ extension FleetReport {
         .middle{stroke-dasharray:2 4}.band{fill:currentColor;opacity:.18}.mark{fill:currentColor}
         .black{color:var(--black)}.cyan{color:var(--cyan)}.magenta{color:var(--magenta)}.yellow{color:var(--yellow)}.none{color:var(--none)}
         table{width:100%;border-collapse:collapse;margin-top:8px;font-size:14px;font-variant-numeric:tabular-nums}
-        th{font-weight:500;color:var(--soft);font-size:12px}th,td{text-align:right;padding:3px 0 3px 8px;border-top:1px solid var(--line)}
+        th{font-weight:500;color:var(--soft);font-size:12px}th,td{text-align:right;padding:3px 0 3px 8px;border-top:1px solid var(--line);white-space:nowrap}\
+        td:last-child{white-space:normal}
         th:first-child,td:first-child{text-align:left;padding-left:0}
         td i{display:inline-block;width:10px;height:10px;border-radius:50%;background:currentColor;margin-right:6px}
-        @media (max-width:480px){main{padding:14px 10px 40px}article{padding:10px}.axis{font-size:18px}.sum b{margin-left:8px}}
+        @media (max-width:480px){main{padding:14px 10px 40px}article{padding:10px}table{font-size:13px}th,td{padding-left:5px}.axis{font-size:18px}.sum span{margin-right:8px}}
         </style></head><body><main>
         """
 }

@@ -15,6 +15,9 @@ extension FleetReport {
     package mutating func add(_ name: String, _ state: DeviceState, window: [Reading]) {
         let analysis = Analysis()
         var fresh = DeviceState()
+        // Why not beyond the state's time: those are of a clock that leapt, and taken first such a
+        // reading would make the others late.
+        let window = window.filter { $0.time <= state.lastTime }
         for (place, reading) in window.enumerated() {
             let findings = analysis.analyse(
                 current: reading, previous: window[..<place], state: &fresh)

@@ -29,6 +29,8 @@ package struct FleetReport: Sendable {
     package static let eventsKept = 100
 
     package private(set) var devices: [String: Device] = [:]
+    /// What is not in the report and why, for its reader.
+    package var gaps: [String] = []
 
     package init() {}
 
@@ -46,7 +48,8 @@ package struct FleetReport: Sendable {
             var supply = device.supplies[forecast.supply] ?? SupplyHistory(color: forecast.color)
             device.supplies[forecast.supply] = nil
             supply.forecast = forecast
-            if let percent = reading.supplies.first(where: { $0.index == forecast.supply })?.percent {
+            if let percent = reading.supplies.first(where: { $0.index == forecast.supply })?.percent
+            {
                 if let last = supply.levels.last,
                     last.time.ms / 86_400_000 == reading.time.ms / 86_400_000
                 {
@@ -82,8 +85,8 @@ package struct FleetReport: Sendable {
         }
     }
 
-    /// One row per supply, the most urgent first; those without an answer last.
-    package var rows: [Forecast] {
+    /// All forecasts by device and supply, each with what its device's silence says of it.
+    package var forecasts: [Forecast] {
         devices.keys.sorted().flatMap { name -> [Forecast] in
             guard let device = devices[name] else { return [] }
             return device.supplies.keys.sorted().compactMap { index in
@@ -94,7 +97,12 @@ package struct FleetReport: Sendable {
                 }
                 return forecast
             }
-        }.enumerated().sorted {
+        }
+    }
+
+    /// One row per supply, the most urgent first; those without an answer last.
+    package var rows: [Forecast] {
+        forecasts.enumerated().sorted {
             ($0.element.p50 ?? .infinity, $0.offset) < ($1.element.p50 ?? .infinity, $1.offset)
         }.map(\.element)
     }

@@ -21,6 +21,7 @@ package struct Analysis: Sendable {
             if findings.arrival == .late { state.hear(late: current) }
             return findings
         }
+        if state.doubts(current, previous, &findings) { return findings }
         state.move(to: current, &findings)
         for supply in current.supplies { state.take(supply, of: current, &findings) }
         state.judgeUse(current, &findings)

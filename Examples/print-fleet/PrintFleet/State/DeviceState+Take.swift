@@ -55,6 +55,32 @@ extension DeviceState {
             used, exposure: week.exposure(totalDay, now), at: now, elapsed: now - totalDay)
     }
 
+    /// Whether a reading lies so far ahead that its time is not believed: a device whose clock leaps
+    /// once would else be late for as long as it leapt. A second one in a row is believed, for it may
+    /// have been silent.
+    mutating func doubts(
+        _ current: Reading, _ previous: some Collection<Reading>, _ findings: inout Findings
+    ) -> Bool {
+        let gap = current.time.day - lastTime.day
+        guard readings > 0, gap > Self.leapLimit else {
+            flags &= ~2
+            return false
+        }
+        if flags & 2 != 0 {
+            if previous.contains(where: { $0.time == current.time }) {
+                findings.arrival = .duplicate
+                duplicates += 1
+                return true
+            }
+            flags &= ~2
+            return false
+        }
+        flags |= 2
+        findings.arrival = .ahead
+        findings.events.append(event(.clockLeap, current, detail: gap))
+        return true
+    }
+
     /// Whether a supply may have been empty for part of the time since the reading before. Such a
     /// time says nothing about how much people would print. A supply that stays at 0 for over two
     /// weeks does not hold the device up.
@@ -78,6 +104,7 @@ extension DeviceState {
         if let found = supplies.firstIndex(where: { $0.index == supply.index }) {
             at = found
         } else {
+            makeRoom(for: current, &findings)
             at = supplies.firstIndex { $0.index > supply.index } ?? supplies.count
             supplies.insert(SupplyState(index: supply.index), at: at)
             supplies[at].startUsage = usage
@@ -85,7 +112,10 @@ extension DeviceState {
         supplies[at].color = supply.color
         guard let percent = supply.percent, !(supplies[at].reading < 0 && isEnumerated(supply))
         else {
-            if supplies[at].reading < 0 { enumerate(supply, at, current, &findings) }
+            if supplies[at].reading < 0 {
+                supplies[at].lastDay = current.time.day
+                enumerate(supply, at, current, &findings)
+            }
             return
         }
         let look = Look(
@@ -97,6 +127,23 @@ extension DeviceState {
                     kind: change.kind, device: current.device, supply: supply.index,
                     time: Instant(day: change.day), seen: current.time, detail: change.detail))
         }
+    }
+
+    /// Forgets the supply that has told nothing for the longest when there are too many to keep. Why: a
+    /// device may number its supplies anew each time, and what is kept of it must not grow for ever.
+    private mutating func makeRoom(for current: Reading, _ findings: inout Findings) {
+        guard supplies.count >= Self.supplyLimit else { return }
+        let unnamed = supplies.indices.filter { at in
+            !current.supplies.contains { $0.index == supplies[at].index }
+        }
+        guard let oldest = unnamed.min(by: { supplies[$0].lastDay < supplies[$1].lastDay }) else {
+            return
+        }
+        let gone = supplies.remove(at: oldest)
+        var found = event(
+            .supplyForgotten, current, detail: max(0, current.time.day - gone.lastDay))
+        found.supply = gone.index
+        findings.events.append(found)
     }
 
     func event(_ kind: Event.Kind, _ current: Reading, detail: Double) -> Event {

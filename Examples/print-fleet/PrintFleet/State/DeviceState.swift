@@ -4,6 +4,11 @@
 ///
 /// It depends on the device's readings alone: no clock, no arrival time, no unordered map.
 package struct DeviceState: Hashable, Sendable {
+    /// Supplies kept of one device, twice what one reading may name.
+    package static let supplyLimit = 2 * Reading.maxSupplies
+    /// Days after which a device that speaks again is heard only at its second word.
+    static let leapLimit = 60.0
+
     var readings: UInt64 = 0
     var firstDay = 0.0
     /// Time of the newest reading handled.

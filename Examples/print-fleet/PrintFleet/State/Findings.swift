@@ -11,6 +11,8 @@ package struct Findings: Hashable, Sendable {
         case late
         /// Older than the window: counted, nothing else.
         case tooLate
+        /// So far ahead of all before that the device's next reading must bear it out: not used.
+        case ahead
     }
 
     package var arrival = Arrival.fresh

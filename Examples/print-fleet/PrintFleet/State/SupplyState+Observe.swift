@@ -103,7 +103,7 @@ extension SupplyState {
                 let unseen =
                     dropAll > 60 && !printsOn
                     ? ((used - (reading - pending.level)) / 100 - 0.05).rounded() : 1
-                for _ in 0..<max(1, min(8, Int(unseen))) {
+                for _ in 0..<Maths.count(unseen, in: 1...8) {
                     replace(
                         seen, at: pending.day, usage: pending.usage, before: pending.usageBefore,
                         &changes)
@@ -240,6 +240,7 @@ extension SupplyState {
         if isEarly, !isRefill { changes.append(Change(kind: .premature, day: day, detail: left)) }
         oldLevel = left
         oldSerial = serial
+        oldIsAlerted = isAlerted
         number &+= 1
         begin(look, level: look.percent, day: day, usage: usage)
         startGap = gap
@@ -273,14 +274,15 @@ extension SupplyState {
         }
         guard excess > Tuning.unseen, look.percent > 0 || !printsOn else { return }
         let before = lastUsage
-        for _ in 0..<max(1, min(8, Int((excess / 100).rounded()))) {
+        for _ in 0..<Maths.count((excess / 100).rounded(), in: 1...8) {
             replace(look, at: look.day, usage: look.usage, before: before, &changes)
         }
     }
 
     /// A sudden fall was confirmed: an old cartridge is back, or toner went where no page shows it.
     private mutating func drain(_ seen: Pending, _ changes: inout [Change]) {
-        let isBack = oldLevel > max(5, evidence.step) && serial == 0
+        let isBack =
+            oldLevel > max(5, evidence.step) && serial == 0
             && abs(oldLevel - (seen.level + evidence.offset - 0.5 * evidence.step))
                 <= max(4, evidence.step)
         let look = Look(
@@ -300,12 +302,13 @@ extension SupplyState {
         _ look: Look, day: Double, usage: Double, _ changes: inout [Change]
     ) {
         changes.append(Change(kind: .swapBack, day: day, detail: look.percent))
-        let old = level
-        let oldSerial = serial
+        let old = (level, serial, isAlerted)
+        let wasAlerted = oldIsAlerted
         number &+= 1
         begin(look, level: look.percent, day: day, usage: usage)
-        oldLevel = old
-        self.oldSerial = oldSerial
+        (oldLevel, oldSerial, oldIsAlerted) = old
+        // Why kept: it is the same cartridge, and its toner was ordered then.
+        if wasAlerted { alert = AlertState(cartridge: number) }
     }
 }
 

@@ -71,10 +71,10 @@ extension SupplyState {
         for _ in 0..<(try input.length(limit: 8)) { yields.append(try input.double()) }
         condition = try input.byte()
         alert.cartridge = UInt32(truncatingIfNeeded: try input.count())
-        alert.streak = try input.byte()
+        alert.streak = min(250, try input.byte())
         flags = try input.byte()
-        emptyUse = try input.byte()
-        emptyRest = try input.byte()
+        emptyUse = min(200, try input.byte())
+        emptyRest = min(200, try input.byte())
     }
 }
 

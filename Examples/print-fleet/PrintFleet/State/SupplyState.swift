@@ -66,6 +66,15 @@ struct SupplyState: Hashable, Sendable {
 
     init(index: Int) { self.index = index }
 
+    /// Whether the cartridge that is in was alerted.
+    var isAlerted: Bool { alert.cartridge == number }
+
+    /// Whether the cartridge before it was, in case it comes back.
+    var oldIsAlerted: Bool {
+        get { flags & 2 != 0 }
+        set { flags = newValue ? flags | 2 : flags & ~2 }
+    }
+
     /// Percent per unit of usage, the prior `rate` being percent per unit of a new device.
     func perUsage(prior: Double) -> Double {
         let all =

@@ -4,6 +4,9 @@
 package struct Instant: Hashable, Comparable, Sendable {
     package var ms: Int64
 
+    /// The first moment that four digits of a year cannot write.
+    static let end = Instant(ms: 253_402_300_800_000)
+
     package init(ms: Int64) { self.ms = ms }
 
     package init(day: Double) { ms = Int64((day * 86_400_000).rounded()) }

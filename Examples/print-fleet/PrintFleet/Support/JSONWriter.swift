@@ -118,7 +118,7 @@ package struct JSONWriter {
 
 /// `3.14` of 3.14159: a fixed number of decimals, without a locale.
 package func fixed(_ value: Double, _ decimals: Int = 1) -> String {
-    guard value.isFinite else { return "–" }
+    guard abs(value) < 1e12 else { return "–" }
     var scale = 1
     for _ in 0..<decimals { scale *= 10 }
     let scaled = Int((abs(value) * Double(scale)).rounded())

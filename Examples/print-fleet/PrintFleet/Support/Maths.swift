@@ -13,6 +13,14 @@ enum Maths {
     @inline(__always) static func log(_ x: Double) -> Double { logarithm(x) }
     @inline(__always) static func cos(_ x: Double) -> Double { cosine(x) }
 
+    /// A whole number within bounds. Why not `Int(value)`: it traps on what a hostile device can make
+    /// of its counters, a number beyond 2^63 or none at all; that one becomes the lower bound.
+    static func count(_ value: Double, in range: ClosedRange<Int>) -> Int {
+        guard value > Double(range.lowerBound) else { return range.lowerBound }
+        guard value < Double(range.upperBound) else { return range.upperBound }
+        return Int(value)
+    }
+
     /// ln Γ(x) for x > 0, by Stirling's series after shifting x above 7. Error below 1e-10.
     /// Why not `lgamma`: the C function writes a global sign and is not safe between threads.
     static func logGamma(_ value: Double) -> Double {

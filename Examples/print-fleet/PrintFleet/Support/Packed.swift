@@ -100,7 +100,12 @@ struct ByteReader {
         return UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: at, as: UInt64.self))
     }
 
-    mutating func double() throws(PackedError) -> Double { Double(bitPattern: try fixed()) }
+    /// A finite number: the models make no other, and one would spoil all that is computed from it.
+    mutating func double() throws(PackedError) -> Double {
+        let value = Double(bitPattern: try fixed())
+        guard value.isFinite else { throw .malformed(at: at) }
+        return value
+    }
 
     mutating func text() throws(PackedError) -> String { try string(length(limit: 4096)) }
 
