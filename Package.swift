@@ -184,7 +184,8 @@ let package = Package(
             name: "CrashTests",
             // Why the program: it is run, and so must be built with the tests.
             dependencies: [
-                "CrashWorker", "Godwit", "GodwitRedis", "GodwitSQLite", "GodwitStreams", "TestRedis",
+                "CrashWorker", "Godwit", "GodwitRedis", "GodwitSQLite", "GodwitStreams",
+                "TestRedis",
             ],
             swiftSettings: settings),
         .testTarget(

@@ -12,7 +12,8 @@ extension StreamCommands {
         @OptionGroup var store: StoreOptions
 
         func run() async throws {
-            try await move(key, in: stream, store, as: "redriven", "is neither blocked nor parked") {
+            try await move(key, in: stream, store, as: "redriven", "is neither blocked nor parked")
+            {
                 try await $0.streamOperator.redriveLane(key, in: stream)
             }
         }
@@ -44,14 +45,16 @@ extension StreamCommands {
     struct Replay: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Run a key's kept window again from an empty state.",
-            discussion: "Points older than the window are gone; messages that are known aren't sent twice.")
+            discussion:
+                "Points older than the window are gone; messages that are known aren't sent twice.")
         @Argument(help: "The stream.", transform: StoreOptions.queue) var stream: QueueName
         @Argument(help: "The key.") var key: String
         @Option(help: "How many of the last handled points.") var window: Int = 100
         @OptionGroup var store: StoreOptions
 
         func run() async throws {
-            try await move(key, in: stream, store, as: "replayed", "is leased, or keeps no window") {
+            try await move(key, in: stream, store, as: "replayed", "is leased, or keeps no window")
+            {
                 try await $0.streamOperator.replayLane(key, window: max(1, window), in: stream)
             }
         }

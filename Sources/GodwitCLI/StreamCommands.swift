@@ -6,7 +6,8 @@ import GodwitStreams
 /// `godwit stream …`
 struct StreamCommands: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "stream", abstract: "Look at keyed streams; move, replay or forget single keys.",
+        commandName: "stream",
+        abstract: "Look at keyed streams; move, replay or forget single keys.",
         discussion: """
             Points that were given up are dead letters of the queue with the stream's name: see \
             `godwit dead`. A redriven one is appended to its stream again by the next worker.
@@ -119,7 +120,8 @@ extension OpenStore {
         guard try await broker.streamInspector.streams().contains(stream) else {
             throw Failure(
                 .noInput,
-                "there is no stream '\(stream)' in \(name). `godwit stream list` shows those there are.")
+                "there is no stream '\(stream)' in \(name). `godwit stream list` shows those there are."
+            )
         }
         return broker
     }

@@ -53,7 +53,8 @@ extension RedisBroker {
             answer.lanes.append(
                 LeasedLane(
                     token: LaneToken(key: key, nonce: nonce | place), position: lane.position,
-                    birth: lane.birth, newest: lane.newest, attempt: lane.attempt, lost: lane.lost, points: points))
+                    birth: lane.birth, newest: lane.newest, attempt: lane.attempt, lost: lane.lost,
+                    points: points))
         }
         return answer
     }
@@ -88,7 +89,8 @@ extension RedisBroker {
                 let moved = [lanes[index].bytes, states[index].bytes, packed]
                 memories.append(
                     LaneMemory(
-                        position: lane?.position ?? 0, birth: lane?.birth ?? 0, window: points.suffix(window),
+                        position: lane?.position ?? 0, birth: lane?.birth ?? 0,
+                        window: points.suffix(window),
                         state: lane?.state(or: states[index].bytes) ?? [],
                         bytesMoved: moved.reduce(0) { $0 + ($1?.count ?? 0) }))
             }

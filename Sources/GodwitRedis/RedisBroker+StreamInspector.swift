@@ -119,7 +119,8 @@ extension RedisBroker: StreamInspector {
             summary: lane.summary(key, phase, pending: pending), reason: parts[4].bytes?.text ?? "",
             due: parts[3].score,
             memory: LaneMemory(
-                position: lane.position, birth: lane.birth, window: points.suffix(window), state: lane.state(or: parts[5].bytes),
+                position: lane.position, birth: lane.birth, window: points.suffix(window),
+                state: lane.state(or: parts[5].bytes),
                 bytesMoved: [0, 5, 6].reduce(0) { $0 + (parts[$1].bytes?.count ?? 0) }),
             pending: waiting)
     }

@@ -33,7 +33,8 @@ struct StreamState {
 
     /// Columns of the table `stream`, in the order of ``init(_:)`` and ``save(into:)``.
     static let columns = [
-        "tail", "head", "leases", "births", "clock", "idle", "ready", "suspects", "leased", "parked",
+        "tail", "head", "leases", "births", "clock", "idle", "ready", "suspects", "leased",
+        "parked",
         "blocked", "pending", "appended", "handled", "dead", "late", "dropped",
     ]
 
@@ -72,7 +73,8 @@ struct StreamState {
     /// Binds the columns and then the number, as ``update`` and ``insert`` want them.
     func save(into statement: Statement) {
         let values = [
-            tail, head, leases, births, clock, idle, ready, suspects, leased, parked, blocked, pending,
+            tail, head, leases, births, clock, idle, ready, suspects, leased, parked, blocked,
+            pending,
             appended, handled, dead, late, dropped, number,
         ]
         for (index, value) in values.enumerated() { statement.bind(Int32(index + 1), value) }

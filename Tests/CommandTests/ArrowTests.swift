@@ -77,7 +77,8 @@ import Testing
                     "a broker imports only the core"
                 case "GodwitRedis" where isOwn && !["Godwit", "RedisClient"].contains(line.module):
                     "a broker imports only the core and its client"
-                case "GodwitStreams" where isOwn && !["Godwit", "MessagePack"].contains(line.module):
+                case "GodwitStreams"
+                where isOwn && !["Godwit", "MessagePack"].contains(line.module):
                     "streams are a layer over the seam and know no store"
                 case "GodwitTesting" where isOwn && line.module != "Godwit":
                     "the testing product knows no concrete broker"

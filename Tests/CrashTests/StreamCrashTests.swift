@@ -71,7 +71,8 @@ final class StreamJournal: Sendable {
                     state.began += 1
                     state.last = index
                     state.running[index, default: []].insert(point)
-                    for (other, points) in state.watched where other != index && points.contains(point) {
+                    for (other, points) in state.watched
+                    where other != index && points.contains(point) {
                         state.overtaken.insert(other)
                     }
                 case .ended, .failed: state.running[index]?.remove(point)
@@ -200,7 +201,8 @@ struct StreamChaos {
         }
         let mayPause = pausesDone + paused.count < pauses && paused.count < 2
         let mayKill = orphans.count < kills
-        let isPause = mayPause && (!mayKill || Int.random(in: 0..<kills + pauses, using: &random) < pauses)
+        let isPause =
+            mayPause && (!mayKill || Int.random(in: 0..<kills + pauses, using: &random) < pauses)
         guard !running.isEmpty, isPause || mayKill else {
             process.resume()
             return false
@@ -266,7 +268,8 @@ struct StreamChaos {
                 for point in journal.read({ $0.watched[index] ?? [] }) {
                     let lane = try await store.broker.streamInspector.lane(
                         "key-\(point.key)", window: 0, in: stream.name)
-                    lanes.append("\(point.key)/\(point.place): \(lane.map { "\($0.summary)" } ?? "gone")")
+                    lanes.append(
+                        "\(point.key)/\(point.place): \(lane.map { "\($0.summary)" } ?? "gone")")
                 }
                 let counts = try await store.broker.streamInspector.counts(ofStream: stream.name)
                 throw Chaos.Stuck(

@@ -57,10 +57,12 @@ struct BenchQueue: AsyncParsableCommand {
         guard (0...(BrokerLimits.hardMessageBytes - 100)).contains(payload) else {
             throw ValidationError("--payload is 0 to \(BrokerLimits.hardMessageBytes - 100) bytes.")
         }
-        guard keys >= 1, (1...10_000).contains(window), waiting >= 1, (16...4096).contains(pointBytes)
+        guard keys >= 1, (1...10_000).contains(window), waiting >= 1,
+            (16...4096).contains(pointBytes)
         else {
             throw ValidationError(
-                "--keys and --waiting are 1 or more, --window 1 to 10000, --point-bytes 16 to 4096.")
+                "--keys and --waiting are 1 or more, --window 1 to 10000, --point-bytes 16 to 4096."
+            )
         }
         if let backlog, backlog < batch {
             throw ValidationError("--backlog is at least one batch.")

@@ -19,7 +19,8 @@ struct BenchStream: Sendable {
         self.store = store
         self.broker = broker
         stream = KeyedStream(
-            try QueueName("bench-\(UInt64.random(in: 0 ... .max))"), key: { BenchPoint.key($0.key) },
+            try QueueName("bench-\(UInt64.random(in: 0 ... .max))"),
+            key: { BenchPoint.key($0.key) },
             window: options.window, points: BenchPoint.coding(options.pointBytes),
             states: BenchSum.coding, startingWith: { BenchSum() }, on: broker)
     }
@@ -65,8 +66,10 @@ struct BenchStream: Sendable {
             let after = try await store.meter.read()
             return try await report(
                 points: rounds * perRound, seconds, appending, before, after, empty,
-                (worker.hits.warm - loaded.warm, worker.hits.cold - loaded.cold,
-                    worker.hits.bytesMoved - loaded.bytesMoved), record)
+                (
+                    worker.hits.warm - loaded.warm, worker.hits.cold - loaded.cold,
+                    worker.hits.bytesMoved - loaded.bytesMoved
+                ), record)
         }
     }
 
@@ -186,7 +189,8 @@ final class StreamRecord: Sendable {
 
     init(keys: Int) {
         state = Mutex(
-            State(last: Array(repeating: -1, count: keys), windows: Array(repeating: 0, count: keys)))
+            State(
+                last: Array(repeating: -1, count: keys), windows: Array(repeating: 0, count: keys)))
     }
 
     func handled(_ point: BenchPoint, _ previous: PreviousPoints<BenchPoint>) {

@@ -140,7 +140,9 @@ extension StreamCourse {
         let past = book.memory(of: lane.token.key, window: StreamLimits.window).window
         let sizes = (past + lane.points.prefix(handled)).map(\.size)
         // Why no more: a store may keep a larger window for longer than it must.
-        while sizes.suffix(settlement.windowCount).reduce(0, +) > 1024 { settlement.windowCount -= 1 }
+        while sizes.suffix(settlement.windowCount).reduce(0, +) > 1024 {
+            settlement.windowCount -= 1
+        }
         settlement.windowBytes = sizes.suffix(settlement.windowCount).reduce(0, +)
         if chance(60) {
             let size = chance(10) ? roll(500..<3000) : roll(0..<20)
