@@ -37,6 +37,8 @@ final class StreamJournal: Sendable {
     struct State: Sendable {
         var running: [Int: Set<CrashPoint>] = [:]
         var began = 0
+        /// Who has begun a point of each key last.
+        var holders: [Int: Int] = [:]
         var last: Int?
         var disorder: [CrashPoint] = []
         var lines = 0
@@ -70,9 +72,13 @@ final class StreamJournal: Sendable {
                 case .began:
                     state.began += 1
                     state.last = index
+                    state.holders[point.key] = index
                     state.running[index, default: []].insert(point)
                     for (other, points) in state.watched
-                    where other != index && points.contains(point) {
+                    where other != index
+                        && points.contains(where: { $0.key == point.key && $0.place <= point.place }
+                        )
+                    {
                         state.overtaken.insert(other)
                     }
                 case .ended, .failed: state.running[index]?.remove(point)
@@ -194,7 +200,9 @@ struct StreamChaos {
             return false
         }
         // Why `try?`: one that was stopped in the middle of a step may hold up readers too.
-        let begun = journal.read { $0.running[victim] ?? [] }
+        let begun = journal.read { state in
+            (state.running[victim] ?? []).filter { state.holders[$0.key] == victim }
+        }
         guard let running = try? await held(begun) else {
             process.resume()
             return false
