@@ -103,6 +103,7 @@ struct StreamChaos {
     var started = 0
     var orphans: [Int] = []
     var pausesDone = 0
+    var declined = 0
     var appended = 0
     private var places = 0
     private var nextFault = 50
@@ -269,6 +270,12 @@ struct StreamChaos {
             if journal.read({ $0.overtaken.contains(index) }) {
                 paused[index] = nil
                 pausesDone += 1
+                journal.forget(index)
+                processes[index]?.resume()
+            } else if now - since > .seconds(20), declined < 5 {
+                // Its leases had run out before it was stopped: no pause of the kind we want.
+                declined += 1
+                paused[index] = nil
                 journal.forget(index)
                 processes[index]?.resume()
             } else if now - since > .seconds(60) {
