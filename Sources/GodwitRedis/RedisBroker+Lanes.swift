@@ -121,16 +121,10 @@ extension RedisBroker {
             return command
         }
         submit(commands) { [self] result in
-            var outcomes = Array(repeating: SettleOutcome.done, count: tokens.count)
             do throws(RedisError) {
-                for (start, reply) in zip(starts, try result.get()) {
-                    for lost in try reply.get().elements ?? [] {
-                        if let lost = lost.int, outcomes.indices.contains(start + lost) {
-                            outcomes[start + lost] = .stale
-                        }
-                    }
-                }
-                then(.success(outcomes))
+                var replies: [RESPValue] = []
+                for reply in try result.get() { replies.append(try reply.get()) }
+                then(.success(Self.outcomes(of: tokens.count, replies, from: starts)))
             } catch {
                 then(.failure(failure.error(error, what)))
             }

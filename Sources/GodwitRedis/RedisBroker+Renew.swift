@@ -27,16 +27,10 @@ extension RedisBroker {
             return command
         }
         submit(commands) { [self] result in
-            var outcomes = Array(repeating: SettleOutcome.done, count: tokens.count)
             do throws(RedisError) {
-                for (start, reply) in zip(starts, try result.get()) {
-                    for lost in try reply.get().elements ?? [] {
-                        if let lost = lost.int, outcomes.indices.contains(start + lost) {
-                            outcomes[start + lost] = .stale
-                        }
-                    }
-                }
-                then(.success(outcomes))
+                var replies: [RESPValue] = []
+                for reply in try result.get() { replies.append(try reply.get()) }
+                then(.success(Self.outcomes(of: tokens.count, replies, from: starts)))
             } catch {
                 then(.failure(failure.error(error, what)))
             }
@@ -63,7 +57,15 @@ extension RedisBroker {
             return command
         }
         let replies = try await values(of: commands, "checkpoint in '\(queue)'")
-        var outcomes = Array(repeating: SettleOutcome.done, count: checkpoints.count)
+        return Self.outcomes(of: checkpoints.count, replies, from: starts)
+    }
+
+    /// What became of `count` tokens: each reply lists the stale ones among those of its call, which
+    /// stand from its start on.
+    static func outcomes(
+        of count: Int, _ replies: [RESPValue], from starts: [Int]
+    ) -> [SettleOutcome] {
+        var outcomes = Array(repeating: SettleOutcome.done, count: count)
         for (start, reply) in zip(starts, replies) {
             for stale in reply.elements ?? [] {
                 if let stale = stale.int, outcomes.indices.contains(start + stale) {

@@ -14,7 +14,7 @@ struct Statements {
     let findUnique, insertUnique, deleteUnique: Statement
     let insertEvent, oldEvents, deleteEvent: Statement
 
-    private let all: [Statement]
+    private let all: StatementList
 
     /// The statements that run for every message or call, by name, for the test of their plans.
     static let texts: [(name: String, sql: String)] = [
@@ -188,63 +188,53 @@ struct Statements {
     ]
 
     init(in database: OpaquePointer) throws(StoreFault) {
-        var made: [Statement] = []
-        var next = 0
-        func prepare(_ name: String) throws(StoreFault) -> Statement {
-            precondition(Self.texts[next].name == name, "statements are prepared in their order")
-            let statement = try Statement(Self.texts[next].sql, in: database)
-            next += 1
-            made.append(statement)
-            return statement
-        }
+        var list = StatementList(of: Self.texts, in: database)
         do throws(StoreFault) {
-            begin = try prepare("begin")
-            commit = try prepare("commit")
-            rollback = try prepare("rollback")
-            findQueue = try prepare("findQueue")
-            selectQueue = try prepare("selectQueue")
-            insertQueue = try prepare("insertQueue")
-            updateQueue = try prepare("updateQueue")
-            findKind = try prepare("findKind")
-            insertKind = try prepare("insertKind")
-            insertMessage = try prepare("insertMessage")
-            deleteMessage = try prepare("deleteMessage")
-            selectMessage = try prepare("selectMessage")
-            nextLane = try prepare("nextLane")
-            pickLane = try prepare("pickLane")
-            pickDue = try prepare("pickDue")
-            pickExpired = try prepare("pickExpired")
-            pickDead = try prepare("pickDead")
-            pickEnded = try prepare("pickEnded")
-            lease = try prepare("lease")
-            ack = try prepare("ack")
-            requeue = try prepare("requeue")
-            end = try prepare("end")
-            place = try prepare("place")
-            renew = try prepare("renew")
-            setAside = try prepare("setAside")
-            selectBody = try prepare("selectBody")
-            insertBody = try prepare("insertBody")
-            deleteBody = try prepare("deleteBody")
-            selectAside = try prepare("selectAside")
-            insertAside = try prepare("insertAside")
-            deleteAside = try prepare("deleteAside")
-            setCheckpoint = try prepare("setCheckpoint")
-            setAttempts = try prepare("setAttempts")
-            findUnique = try prepare("findUnique")
-            insertUnique = try prepare("insertUnique")
-            deleteUnique = try prepare("deleteUnique")
-            insertEvent = try prepare("insertEvent")
-            oldEvents = try prepare("oldEvents")
-            deleteEvent = try prepare("deleteEvent")
+            begin = try list.prepare("begin")
+            commit = try list.prepare("commit")
+            rollback = try list.prepare("rollback")
+            findQueue = try list.prepare("findQueue")
+            selectQueue = try list.prepare("selectQueue")
+            insertQueue = try list.prepare("insertQueue")
+            updateQueue = try list.prepare("updateQueue")
+            findKind = try list.prepare("findKind")
+            insertKind = try list.prepare("insertKind")
+            insertMessage = try list.prepare("insertMessage")
+            deleteMessage = try list.prepare("deleteMessage")
+            selectMessage = try list.prepare("selectMessage")
+            nextLane = try list.prepare("nextLane")
+            pickLane = try list.prepare("pickLane")
+            pickDue = try list.prepare("pickDue")
+            pickExpired = try list.prepare("pickExpired")
+            pickDead = try list.prepare("pickDead")
+            pickEnded = try list.prepare("pickEnded")
+            lease = try list.prepare("lease")
+            ack = try list.prepare("ack")
+            requeue = try list.prepare("requeue")
+            end = try list.prepare("end")
+            place = try list.prepare("place")
+            renew = try list.prepare("renew")
+            setAside = try list.prepare("setAside")
+            selectBody = try list.prepare("selectBody")
+            insertBody = try list.prepare("insertBody")
+            deleteBody = try list.prepare("deleteBody")
+            selectAside = try list.prepare("selectAside")
+            insertAside = try list.prepare("insertAside")
+            deleteAside = try list.prepare("deleteAside")
+            setCheckpoint = try list.prepare("setCheckpoint")
+            setAttempts = try list.prepare("setAttempts")
+            findUnique = try list.prepare("findUnique")
+            insertUnique = try list.prepare("insertUnique")
+            deleteUnique = try list.prepare("deleteUnique")
+            insertEvent = try list.prepare("insertEvent")
+            oldEvents = try list.prepare("oldEvents")
+            deleteEvent = try list.prepare("deleteEvent")
         } catch {
-            for statement in made { statement.finalize() }
+            list.finalize()
             throw error
         }
-        all = made
+        all = list
     }
 
-    func finalize() {
-        for statement in all { statement.finalize() }
-    }
+    func finalize() { all.finalize() }
 }

@@ -12,7 +12,7 @@ struct StreamStatements {
     let insertLargeState, deleteLargeState: Statement
     let insertDropped, deleteDropped: Statement
 
-    private let all: [Statement]
+    private let all: StatementList
 
     static let texts: [(name: String, sql: String)] = [
         ("findStream", "SELECT number FROM stream WHERE name = ?"),
@@ -128,51 +128,41 @@ struct StreamStatements {
     ]
 
     init(in database: OpaquePointer) throws(StoreFault) {
-        var made: [Statement] = []
-        var next = 0
-        func prepare(_ name: String) throws(StoreFault) -> Statement {
-            precondition(Self.texts[next].name == name, "statements are prepared in their order")
-            let statement = try Statement(Self.texts[next].sql, in: database)
-            next += 1
-            made.append(statement)
-            return statement
-        }
+        var list = StatementList(of: Self.texts, in: database)
         do throws(StoreFault) {
-            findStream = try prepare("findStream")
-            selectStream = try prepare("selectStream")
-            insertStream = try prepare("insertStream")
-            updateStream = try prepare("updateStream")
-            selectLane = try prepare("selectLane")
-            insertLane = try prepare("insertLane")
-            growLane = try prepare("growLane")
-            saveLane = try prepare("saveLane")
-            saveState = try prepare("saveState")
-            deleteLane = try prepare("deleteLane")
-            pickLanes = try prepare("pickLanes")
-            pickParked = try prepare("pickParked")
-            pickLost = try prepare("pickLost")
-            pickIdle = try prepare("pickIdle")
-            insertPoint = try prepare("insertPoint")
-            pickPoints = try prepare("pickPoints")
-            probePoint = try prepare("probePoint")
-            findLate = try prepare("findLate")
-            placeAfter = try prepare("placeAfter")
-            placeBefore = try prepare("placeBefore")
-            places = try prepare("places")
-            movePoint = try prepare("movePoint")
-            deletePoints = try prepare("deletePoints")
-            insertLargeState = try prepare("insertLargeState")
-            deleteLargeState = try prepare("deleteLargeState")
-            insertDropped = try prepare("insertDropped")
-            deleteDropped = try prepare("deleteDropped")
+            findStream = try list.prepare("findStream")
+            selectStream = try list.prepare("selectStream")
+            insertStream = try list.prepare("insertStream")
+            updateStream = try list.prepare("updateStream")
+            selectLane = try list.prepare("selectLane")
+            insertLane = try list.prepare("insertLane")
+            growLane = try list.prepare("growLane")
+            saveLane = try list.prepare("saveLane")
+            saveState = try list.prepare("saveState")
+            deleteLane = try list.prepare("deleteLane")
+            pickLanes = try list.prepare("pickLanes")
+            pickParked = try list.prepare("pickParked")
+            pickLost = try list.prepare("pickLost")
+            pickIdle = try list.prepare("pickIdle")
+            insertPoint = try list.prepare("insertPoint")
+            pickPoints = try list.prepare("pickPoints")
+            probePoint = try list.prepare("probePoint")
+            findLate = try list.prepare("findLate")
+            placeAfter = try list.prepare("placeAfter")
+            placeBefore = try list.prepare("placeBefore")
+            places = try list.prepare("places")
+            movePoint = try list.prepare("movePoint")
+            deletePoints = try list.prepare("deletePoints")
+            insertLargeState = try list.prepare("insertLargeState")
+            deleteLargeState = try list.prepare("deleteLargeState")
+            insertDropped = try list.prepare("insertDropped")
+            deleteDropped = try list.prepare("deleteDropped")
         } catch {
-            for statement in made { statement.finalize() }
+            list.finalize()
             throw error
         }
-        all = made
+        all = list
     }
 
-    func finalize() {
-        for statement in all { statement.finalize() }
-    }
+    func finalize() { all.finalize() }
 }

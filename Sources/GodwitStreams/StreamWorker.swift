@@ -85,9 +85,11 @@ public final class StreamWorker<Point: Sendable, State: Sendable>: Service, Send
             return !cell.hasBegun
         }
         guard begins else { throw WorkerError.ranBefore }
-        let keeper = LaneKeeper(
-            broker: stream.broker, stream: stream.name, lease: options.lease,
+        let (broker, name, lease) = (stream.broker, stream.name, options.lease)
+        let keeper = LeaseKeeper<LaneToken>(
+            "key(s) of '\(name)'", time: broker.time, lease: lease, batch: StreamLimits.lanes,
             held: { [weak self] in self?.tokensToRenew($0) ?? [] },
+            renew: { broker.renewLanes($0, for: lease, in: name, then: $1) },
             lost: { [weak self] in self?.loseLeases($0) })
         keeper.start()
         defer { keeper.stop() }

@@ -204,7 +204,7 @@ struct Chaos {
     private mutating func pause(_ process: WorkerProcess, _ leases: Set<Run>) async -> Bool {
         // Why: one that was stopped inside a commit holds the file's lock, and with it everybody:
         // no lease can be taken over then, so it is no pause of the kind we want.
-        guard await othersCanWrite(else: process) else {
+        guard await store.canBeWritten(beside: process) else {
             declined += 1
             return false
         }
@@ -212,25 +212,6 @@ struct Chaos {
         everPaused.insert(process.index)
         pauses[process.index] = Pause(process: process, since: now)
         return true
-    }
-
-    private func othersCanWrite(else process: WorkerProcess) async -> Bool {
-        let broker = queue.broker
-        let name = queue.name
-        return await withTaskGroup(of: Bool.self) { group in
-            group.addTask {
-                _ = try? await broker.promote(in: name)
-                return true
-            }
-            group.addTask {
-                await broker.time.sleep(for: .milliseconds(250))
-                return false
-            }
-            let first = await group.next() ?? false
-            if !first { process.resume() }
-            group.cancelAll()
-            return first
-        }
     }
 
     /// Wakes those whose messages another has begun, and lets those go who have heard of it.

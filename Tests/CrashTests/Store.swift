@@ -19,6 +19,25 @@ struct Store: Sendable {
     let kind: StoreKind
     let name: String
     let broker: any StreamBroker
+
+    /// Whether others can write while this process is stopped; where they can't, it goes on.
+    func canBeWritten(beside process: WorkerProcess) async -> Bool {
+        let broker = broker
+        return await withTaskGroup(of: Bool.self) { group in
+            group.addTask {
+                _ = try? await broker.promote(in: "crash")
+                return true
+            }
+            group.addTask {
+                await broker.time.sleep(for: .milliseconds(250))
+                return false
+            }
+            let first = await group.next() ?? false
+            if !first { process.resume() }
+            group.cancelAll()
+            return first
+        }
+    }
 }
 
 func withStore<R>(_ kind: StoreKind, _ body: (Store) async throws -> R) async throws -> R {

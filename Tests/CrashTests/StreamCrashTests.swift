@@ -218,7 +218,7 @@ struct StreamChaos {
         }
         if isPause {
             // Why: one that was stopped inside a commit holds the file's lock, and with it everybody.
-            guard await othersCanWrite(else: process) else { return false }
+            guard await store.canBeWritten(beside: process) else { return false }
             journal.watch(running, of: victim)
             paused[victim] = now
             return true
@@ -243,24 +243,6 @@ struct StreamChaos {
         let positions = Dictionary(uniqueKeysWithValues: leased.map { ($0.key, Int($0.position)) })
         return running.filter { point in
             positions["key-\(point.key)"].map { $0 <= point.place } ?? false
-        }
-    }
-
-    private func othersCanWrite(else process: WorkerProcess) async -> Bool {
-        let (broker, name) = (store.broker, stream.name)
-        return await withTaskGroup(of: Bool.self) { group in
-            group.addTask {
-                _ = try? await broker.reclaimLanes(1, in: name)
-                return true
-            }
-            group.addTask {
-                await broker.time.sleep(for: .milliseconds(250))
-                return false
-            }
-            let first = await group.next() ?? false
-            if !first { process.resume() }
-            group.cancelAll()
-            return first
         }
     }
 

@@ -13,7 +13,7 @@ public final class Consumer: Sendable {
     private let number: UInt32
     private let state: Mutex<ConsumerState>
     private let random = Mutex(Xoshiro())
-    private let keeper: Mutex<LeaseKeeper?> = Mutex(nil)
+    private let keeper: Mutex<LeaseKeeper<LeaseToken>?> = Mutex(nil)
 
     public init(_ queue: Queue, options: ConsumerOptions = ConsumerOptions()) {
         self.queue = queue
@@ -161,7 +161,7 @@ public final class Consumer: Sendable {
     }
 
     private func startKeeper() {
-        let fresh = keeper.withLock { keeper -> LeaseKeeper? in
+        let fresh = keeper.withLock { keeper -> LeaseKeeper<LeaseToken>? in
             guard keeper == nil else { return nil }
             keeper = LeaseKeeper(
                 broker: queue.broker, queue: queue.name, lease: options.lease,

@@ -6,12 +6,19 @@ import Synchronization
 ///
 /// It asks its owner at each beat which tokens to renew, in the order they were reserved, so that
 /// nothing is registered per message. A token that the store calls stale is handed back as lost.
-final class LeaseKeeper: Sendable {
-    private let broker: any Broker
-    private let queue: QueueName
+package final class LeaseKeeper<Token: Sendable>: Sendable {
+    package typealias Renew =
+        @Sendable (
+            [Token], @escaping @Sendable (Result<[SettleOutcome], BrokerError>) -> Void
+        ) -> Void
+
+    private let what: String
+    private let time: any TimeSource
     private let lease: Duration
-    private let held: @Sendable (Timestamp) -> [LeaseToken]
-    private let lost: @Sendable ([LeaseToken]) -> Void
+    private let batch: Int
+    private let held: @Sendable (Timestamp) -> [Token]
+    private let renew: Renew
+    private let lost: @Sendable ([Token]) -> Void
     private let logger = Logger.current
 
     private enum State {
@@ -22,21 +29,24 @@ final class LeaseKeeper: Sendable {
 
     private let state = Mutex(State.idle)
 
-    init(
-        broker: any Broker, queue: QueueName, lease: Duration,
-        held: @escaping @Sendable (Timestamp) -> [LeaseToken],
-        lost: @escaping @Sendable ([LeaseToken]) -> Void
+    /// `what` names in the log what is held; a call of `renew` gets at most `batch` tokens.
+    package init(
+        _ what: String, time: any TimeSource, lease: Duration, batch: Int,
+        held: @escaping @Sendable (Timestamp) -> [Token], renew: @escaping Renew,
+        lost: @escaping @Sendable ([Token]) -> Void
     ) {
-        self.broker = broker
-        self.queue = queue
+        self.what = what
+        self.time = time
         self.lease = lease
+        self.batch = batch
         self.held = held
+        self.renew = renew
         self.lost = lost
     }
 
-    func start() { scheduleBeat(after: lease / 3) }
+    package func start() { scheduleBeat() }
 
-    func stop() {
+    package func stop() {
         let beat = state.withLock { state -> ScheduledAction? in
             defer { state = .stopped }
             if case .beating(let beat) = state { return beat }
@@ -45,8 +55,8 @@ final class LeaseKeeper: Sendable {
         beat?.cancel()
     }
 
-    private func scheduleBeat(after delay: Duration) {
-        let beat = broker.time.schedule(after: delay) { [weak self] in self?.beat() }
+    private func scheduleBeat() {
+        let beat = time.schedule(after: lease / 3) { [weak self] in self?.beat() }
         let isStopped = state.withLock { state -> Bool in
             if case .stopped = state { return true }
             state = .beating(beat)
@@ -56,26 +66,36 @@ final class LeaseKeeper: Sendable {
     }
 
     private func beat() {
-        let tokens = held(broker.time.now())
-        var start = 0
-        while start < tokens.count {
-            let end = min(tokens.count, start + broker.limits.batch)
-            renew(Array(tokens[start..<end]))
-            start = end
+        let tokens = held(time.now())
+        for start in stride(from: 0, to: tokens.count, by: batch) {
+            renewPart(Array(tokens[start..<min(tokens.count, start + batch)]))
         }
-        scheduleBeat(after: lease / 3)
+        scheduleBeat()
     }
 
-    private func renew(_ tokens: [LeaseToken]) {
-        broker.renew(tokens, for: lease, in: queue) { [self] result in
+    private func renewPart(_ tokens: [Token]) {
+        renew(tokens) { [self] result in
             switch result {
             case .success(let outcomes):
                 let stale = zip(tokens, outcomes).filter { $0.1 == .stale }.map(\.0)
                 if !stale.isEmpty { lost(stale) }
             case .failure(let error):
                 // The next beat comes well before the lease is over: two of three may fail.
-                logger.warning("could not renew \(tokens.count) lease(s) of '\(queue)': \(error)")
+                logger.warning("could not renew \(tokens.count) \(what): \(error)")
             }
         }
+    }
+}
+
+extension LeaseKeeper where Token == LeaseToken {
+    /// Keeps leases on messages of a queue.
+    convenience init(
+        broker: any Broker, queue: QueueName, lease: Duration,
+        held: @escaping @Sendable (Timestamp) -> [LeaseToken],
+        lost: @escaping @Sendable ([LeaseToken]) -> Void
+    ) {
+        self.init(
+            "lease(s) of '\(queue)'", time: broker.time, lease: lease, batch: broker.limits.batch,
+            held: held, renew: { broker.renew($0, for: lease, in: queue, then: $1) }, lost: lost)
     }
 }

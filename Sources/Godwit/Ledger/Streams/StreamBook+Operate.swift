@@ -81,8 +81,6 @@ extension StreamBook {
     package var hasReady: Bool { !ready.isEmpty || !suspects.isEmpty }
     package var nextDue: Timestamp? { parked.compactMap { lanes[$0]?.due }.min() }
 
-    package mutating func promoteDue(_ now: Timestamp) { promote(now) }
-
     package func lanes(by order: LaneOrder, limit: Int) -> [LaneSummary] {
         let all = lanes.values.map { $0.summary }
         return Array(all.sorted(by: order.precedes).prefix(max(0, limit)))
