@@ -12,6 +12,8 @@ let settings: [SwiftSetting] = [
 let redis: TargetDependencyCondition? = .when(traits: ["Redis"])
 let command: TargetDependencyCondition? = .when(traits: ["Command"])
 let sqlite: TargetDependencyCondition? = .when(traits: ["SQLite"])
+let monitor: TargetDependencyCondition? = .when(traits: ["Monitor"])
+let http: TargetDependencyCondition? = .when(traits: ["HTTP"])
 
 let package = Package(
     name: "godwit",
@@ -21,6 +23,8 @@ let package = Package(
         .library(name: "GodwitStreams", targets: ["GodwitStreams"]),
         .library(name: "GodwitSQLite", targets: ["GodwitSQLite"]),
         .library(name: "GodwitRedis", targets: ["GodwitRedis"]),
+        .library(name: "GodwitMonitor", targets: ["GodwitMonitor"]),
+        .library(name: "GodwitHTTP", targets: ["GodwitHTTP"]),
         .library(name: "GodwitTesting", targets: ["GodwitTesting"]),
         .library(name: "MessagePack", targets: ["MessagePack"]),
         .library(name: "RedisClient", targets: ["RedisClient"]),
@@ -34,14 +38,23 @@ let package = Package(
         .trait(
             name: "Redis", description: "The distributed broker, and our Redis client on SwiftNIO."),
         .trait(
+            name: "Monitor",
+            description: "History in SQLite or ClickHouse, advice, alerts by webhook.",
+            enabledTraits: ["SQLite"]),
+        .trait(name: "HTTP", description: "/metrics and /scale as routes of Hummingbird."),
+        .trait(
             name: "Command", description: "The godwit command.",
-            enabledTraits: ["SQLite", "Redis"]),
+            enabledTraits: ["SQLite", "Redis", "Monitor", "HTTP"]),
         .default(enabledTraits: ["SQLite"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.0"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
@@ -59,7 +72,9 @@ let package = Package(
                 "MessagePack",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "Tracing", package: "swift-distributed-tracing"),
             ],
             swiftSettings: settings),
         .target(
@@ -98,12 +113,36 @@ let package = Package(
             ],
             resources: [.embedInCode("Scripts")],
             swiftSettings: settings),
+        .target(
+            name: "GodwitMonitor",
+            dependencies: [
+                "Godwit", "MessagePack",
+                .product(name: "AsyncHTTPClient", package: "async-http-client", condition: monitor),
+                .product(name: "Crypto", package: "swift-crypto", condition: monitor),
+                .product(name: "GRDB", package: "GRDB.swift", condition: monitor),
+                .product(name: "Histogram", package: "hdrhistogram-swift", condition: monitor),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics"),
+                .product(name: "NIOCore", package: "swift-nio", condition: monitor),
+                .product(name: "NIOHTTP1", package: "swift-nio", condition: monitor),
+                .product(name: "NIOPosix", package: "swift-nio", condition: monitor),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: settings),
+        .target(
+            name: "GodwitHTTP",
+            dependencies: [
+                "Godwit", "GodwitMonitor",
+                .product(name: "Hummingbird", package: "hummingbird", condition: http),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings),
         .target(name: "GodwitTesting", dependencies: ["Godwit"], swiftSettings: settings),
         .executableTarget(
             name: "GodwitCLI",
             dependencies: [
-                "Godwit", "GodwitSQLite", "GodwitRedis", "GodwitStreams", "MessagePack",
-                "RedisClient",
+                "Godwit", "GodwitHTTP", "GodwitMonitor", "GodwitSQLite", "GodwitRedis",
+                "GodwitStreams", "MessagePack", "RedisClient",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -158,6 +197,25 @@ let package = Package(
         .testTarget(
             name: "GodwitStreamsTests",
             dependencies: ["Godwit", "GodwitStreams", "GodwitTesting"], swiftSettings: settings),
+        .testTarget(
+            name: "GodwitMonitorTests",
+            dependencies: [
+                "Godwit", "GodwitMonitor", "GodwitRedis", "GodwitSQLite", "GodwitTesting",
+                "TestRedis",
+                .product(name: "AsyncHTTPClient", package: "async-http-client", condition: monitor),
+                .product(name: "NIOCore", package: "swift-nio", condition: monitor),
+                .product(name: "NIOHTTP1", package: "swift-nio", condition: monitor),
+                .product(name: "NIOPosix", package: "swift-nio", condition: monitor),
+            ],
+            swiftSettings: settings),
+        .testTarget(
+            name: "GodwitHTTPTests",
+            dependencies: [
+                "Godwit", "GodwitHTTP", "GodwitMonitor", "GodwitTesting", "TestRedis",
+                .product(name: "AsyncHTTPClient", package: "async-http-client", condition: http),
+                .product(name: "Hummingbird", package: "hummingbird", condition: http),
+            ],
+            swiftSettings: settings),
         .target(name: "TestRedis", path: "Tests/TestRedis", swiftSettings: settings),
         .testTarget(
             name: "CommandTests",

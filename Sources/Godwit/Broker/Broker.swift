@@ -117,6 +117,7 @@ public protocol Broker: Sendable {
     var `operator`: any Operator { get }
     var inspector: any Inspector { get }
     var eventLog: any EventLog { get }
+    var board: any Board { get }
 }
 
 extension Broker {

@@ -10,6 +10,30 @@ public protocol EventLog: Sendable {
     /// Says that all up to `position` is safe in the history: prune may drop it. Never goes back.
     func markArchived(through position: EventPosition, in queue: QueueName)
         async throws(BrokerError)
+
+    /// What waits for an archiver, and what was dropped because none came (I10).
+    func backlog(of queue: QueueName) async throws(BrokerError) -> EventBacklog
+}
+
+/// How far an event log is ahead of its archiver.
+public struct EventBacklog: Sendable, Hashable {
+    /// Entries that are not archived yet, one per call of a worker; at most 10,000 are counted.
+    public var waiting: Int
+    /// When the oldest of them was written.
+    public var oldestAt: Timestamp?
+    /// Events that were dropped unarchived since the queue was first used.
+    public var dropped: Int
+    /// What ``EventLog/markArchived(through:in:)`` said last.
+    public var archived: EventPosition?
+
+    public init(
+        waiting: Int, oldestAt: Timestamp? = nil, dropped: Int = 0, archived: EventPosition? = nil
+    ) {
+        self.waiting = waiting
+        self.oldestAt = oldestAt
+        self.dropped = dropped
+        self.archived = archived
+    }
 }
 
 /// A place in a queue's event log, in the store's own form.

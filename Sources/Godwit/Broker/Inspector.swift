@@ -10,6 +10,12 @@ public protocol Inspector: Sendable {
     /// One message by its id, with its body while it is kept; nil when it was never here or is gone.
     func message(_ id: MessageID, in queue: QueueName) async throws(BrokerError) -> MessageRecord?
 
+    /// The kinds that were ever enqueued there, with how many are ready and since when; at most 10,000.
+    func kinds(of queue: QueueName) async throws(BrokerError) -> [KindCount]
+
+    /// One message by its id alone, wherever it is: a live one before one that ended or was forwarded.
+    func find(_ id: MessageID) async throws(BrokerError) -> FoundMessage?
+
     /// A page of the messages in one state, without bodies: ready in the order of service, scheduled by due,
     /// leased by deadline, dead and finished from the oldest to the newest.
     func messages(
@@ -70,6 +76,34 @@ public struct QueueCounts: Sendable, Hashable, Codable {
     public var isDrained: Bool { ready == 0 && scheduled == 0 && leased == 0 }
 }
 
+/// One kind in one queue.
+public struct KindCount: Sendable, Hashable {
+    /// The wire name.
+    public var kind: String
+    public var hash: UInt32
+    public var ready: Int
+    /// Since when the oldest of them waits.
+    public var oldestReadyAt: Timestamp?
+
+    public init(kind: String, hash: UInt32, ready: Int, oldestReadyAt: Timestamp? = nil) {
+        self.kind = kind
+        self.hash = hash
+        self.ready = ready
+        self.oldestReadyAt = oldestReadyAt
+    }
+}
+
+/// A message and where it was found.
+public struct FoundMessage: Sendable, Hashable {
+    public var queue: QueueName
+    public var record: MessageRecord
+
+    public init(queue: QueueName, record: MessageRecord) {
+        self.queue = queue
+        self.record = record
+    }
+}
+
 /// What a store knows of one message.
 public struct MessageRecord: Sendable, Hashable {
     /// One run that failed or was lost.
@@ -106,6 +140,8 @@ public struct MessageRecord: Sendable, Hashable {
     public var uniqueKey: String?
     /// The reason of the last settle that gave one.
     public var reason: String?
+    /// How the last run ended; nil before the first end of one.
+    public var verdict: Event.Move?
     public var checkpoint: [UInt8]?
     /// The last 10 runs that failed or were lost, oldest first; kept with a dead letter.
     public var attempts: [Attempt]
@@ -115,7 +151,8 @@ public struct MessageRecord: Sendable, Hashable {
         state: MessageState, entry: Entry, kind: String? = nil, count: Int,
         executedAt: Timestamp? = nil, finishedAt: Timestamp? = nil, dueAt: Timestamp? = nil,
         leaseDeadline: Timestamp? = nil, worker: UInt32? = nil, uniqueKey: String? = nil,
-        reason: String? = nil, checkpoint: [UInt8]? = nil, attempts: [Attempt] = [],
+        reason: String? = nil, verdict: Event.Move? = nil, checkpoint: [UInt8]? = nil,
+        attempts: [Attempt] = [],
         body: [UInt8]? = nil
     ) {
         self.state = state
@@ -129,6 +166,7 @@ public struct MessageRecord: Sendable, Hashable {
         self.worker = worker
         self.uniqueKey = uniqueKey
         self.reason = reason
+        self.verdict = verdict
         self.checkpoint = checkpoint
         self.attempts = attempts
         self.body = body
