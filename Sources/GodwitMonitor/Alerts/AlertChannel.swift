@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
-public import Godwit
+import Godwit
 
 /// Where alerts go: a webhook, and how it is spoken to.
 ///
