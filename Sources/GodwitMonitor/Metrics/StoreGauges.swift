@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import CoreMetrics
+public import CoreMetrics
 public import Godwit
 import Logging
 import Synchronization
@@ -39,11 +39,16 @@ public final class StoreGauges: Sendable {
 
     private let broker: any Broker
     private let state = Mutex(State())
+    private let metrics: (any MetricsFactory)?
     private let keptFor: Duration
 
-    /// `keptFor` is how long a look is handed out again.
-    public init(_ broker: any Broker, keptFor: Duration = StoreGauges.keptFor) {
+    /// `metrics` counts the looks that failed; `keptFor` is how long a look is handed out again.
+    public init(
+        _ broker: any Broker, metrics: (any MetricsFactory)? = nil,
+        keptFor: Duration = StoreGauges.keptFor
+    ) {
         self.broker = broker
+        self.metrics = metrics
         self.keptFor = keptFor
     }
 
@@ -87,7 +92,8 @@ public final class StoreGauges: Sendable {
             Logger.current.warning("could not read the store for its gauges: \(error)")
             CoreMetrics.Counter(
                 label: "godwit_store_errors_total",
-                dimensions: [("word", "scrape"), ("cause", Self.cause(error))]
+                dimensions: [("word", "scrape"), ("cause", Self.cause(error))],
+                factory: metrics ?? MetricsSystem.factory
             ).increment()
         }
         let kept = walks.filter { isRecent($0, walk) }
