@@ -116,7 +116,7 @@ let package = Package(
         .target(
             name: "GodwitMonitor",
             dependencies: [
-                "Godwit", "MessagePack",
+                "CGodwitSQLite", "Godwit", "MessagePack",
                 .product(name: "AsyncHTTPClient", package: "async-http-client", condition: monitor),
                 .product(name: "Crypto", package: "swift-crypto", condition: monitor),
                 .product(name: "GRDB", package: "GRDB.swift", condition: monitor),
