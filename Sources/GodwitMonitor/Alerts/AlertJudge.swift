@@ -76,7 +76,8 @@ public struct AlertJudge: Sendable {
                     rule: key.rule, trigger: message.trigger, queue: key.queue, group: key.group,
                     text: message.text, count: message.count, samples: message.samples,
                     at: message.lastAt), key)
-        group.count = max(group.count, message.count)
+        // Why not its count: whoever did not get to keep the group did not keep what it had read
+        // either, so the same letters are about to be counted again.
         group.toldCount = message.count
         group.toldAt = message.at
         put(group)

@@ -57,7 +57,8 @@ extension AlertRule {
     ) -> [AlertSignal] {
         var found: [String: AlertSignal] = [:]
         var order: [String] = []
-        for record in look.dead where isMeant(record) && matches(record, in: look.queue) {
+        let filter = filter(in: look.queue, at: look.now)
+        for record in look.dead where isMeant(record) && filter(record) {
             let kind = record.kind ?? ""
             let fingerprint = Fingerprint(kind: kind, reason: record.reason ?? "")
             let at = record.finishedAt ?? look.now
@@ -78,7 +79,8 @@ extension AlertRule {
     }
 
     private func rate(in look: QueueLook, _ eyes: inout AlertEyes) -> [AlertSignal] {
-        for record in look.dead where matches(record, in: look.queue) {
+        let filter = filter(in: look.queue, at: look.now)
+        for record in look.dead where filter(record) {
             eyes.add(1, of: name, at: record.finishedAt ?? look.now)
         }
         let window = Duration.seconds(windowSeconds)

@@ -18,7 +18,7 @@ public final class AlertSender: Service, Sendable {
         public var secrets: SecretReader
         /// A page that shows more, for example the dashboard's; goes along with each alert.
         public var link: String?
-        /// How many deliveries are under way at once; each channel has one at a time.
+        /// How many deliveries are under way at once.
         public var concurrency = 4
         /// What one delivery may take, the resolver included.
         public var deadline = Duration.seconds(5)

@@ -69,14 +69,11 @@ extension AlertWatch {
             || last.pruned != counts.pruned || last.cancelled != counts.cancelled
     }
 
-    /// How long a ready job may wait in a queue, from its note among the targets; nil: none was set.
+    /// How long a ready job may wait in a queue, where an operator has set its targets.
     private func target(of queue: QueueName) async throws(BrokerError) -> Duration? {
-        struct Target: Decodable {
-            var oldestReadySeconds: Int?
-        }
-        guard let note = try await broker.board.note(queue.text, in: .targets) else { return nil }
-        let target = try? MessagePackDecoder().decode(Target.self, from: note.bytes)
-        return target?.oldestReadySeconds.map { .seconds($0) }
+        guard try await broker.board.note(queue.text, in: .targets) != nil else { return nil }
+        let targets = try await QueueTargets.read(of: queue, from: broker.board)
+        return .milliseconds(Int64(min(1e12, max(0, targets.wait * 1000))))
     }
 
     /// What the rules about the store itself see.
