@@ -71,7 +71,8 @@ import Testing
                 let reason = String(repeating: piece, count: count)
                 let text = text(reason)
                 #expect(text.utf8.count <= 200)
-                #expect(!text.unicodeScalars.contains("\u{FFFD}"), "cut within a character: \(piece)")
+                #expect(
+                    !text.unicodeScalars.contains("\u{FFFD}"), "cut within a character: \(piece)")
             }
         }
         var random = Xoshiro(seed: 3)

@@ -35,7 +35,9 @@ public struct AlertBook: Sendable {
     }
 
     public func channel(_ name: String) async throws(BrokerError) -> AlertChannel? {
-        guard let note = try await board.note(Self.channelMark + name, in: .rules) else { return nil }
+        guard let note = try await board.note(Self.channelMark + name, in: .rules) else {
+            return nil
+        }
         return try? MessagePackDecoder().decode(AlertChannel.self, from: note.bytes)
     }
 

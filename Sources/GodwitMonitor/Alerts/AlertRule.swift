@@ -94,7 +94,8 @@ extension AlertRule {
         }
         if channels.isEmpty || channels.count > 8 { return "a rule has 1 to 8 channels" }
         if let wrong = channels.first(where: { !Self.isName($0) }) {
-            return "'\(wrong.escapedForDisplay)' can't name a channel: use 1 to 64 of A–Z a–z 0–9 . _ -"
+            return
+                "'\(wrong.escapedForDisplay)' can't name a channel: use 1 to 64 of A–Z a–z 0–9 . _ -"
         }
         if threshold < 1 { return "the threshold must be at least 1, it is \(threshold)" }
         if !(10...3600).contains(windowSeconds) {
@@ -143,7 +144,9 @@ extension AlertRule {
     func filter(
         in queue: QueueName, at now: Timestamp
     ) -> (MessageRecord) -> Bool {
-        guard let query, !query.isEmpty, let parsed = try? Query(query) else { return { _ in true } }
+        guard let query, !query.isEmpty, let parsed = try? Query(query) else {
+            return { _ in true }
+        }
         return { parsed.matches($0, in: queue, now: now) }
     }
 }

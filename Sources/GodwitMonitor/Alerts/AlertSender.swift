@@ -72,7 +72,8 @@ public final class AlertSender: Service, Sendable {
     /// Sends one test message through a channel at once, without queue, rules or repetition.
     public func test(_ channel: AlertChannel) async -> Trial {
         let alert = Alert(
-            channel: channel.name, message: AlertMessage(testAt: broker.time.now() + broker.clockOffset))
+            channel: channel.name,
+            message: AlertMessage(testAt: broker.time.now() + broker.clockOffset))
         let url: WebhookURL
         do {
             url = try WebhookURL(try options.secrets.text(at: channel.url))
@@ -84,7 +85,8 @@ public final class AlertSender: Service, Sendable {
         switch await post(alert, by: channel, to: url, attempt: 1) {
         case .delivered(let status):
             return Trial(
-                isDelivered: true, place: "\(url)", text: "\(url.host) took it and answers \(status)")
+                isDelivered: true, place: "\(url)",
+                text: "\(url.host) took it and answers \(status)")
         case .later(let reason, _):
             return Trial(
                 isDelivered: false, place: "\(url)",

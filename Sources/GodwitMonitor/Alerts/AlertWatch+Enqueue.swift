@@ -68,7 +68,8 @@ extension AlertWatch {
                 let alert = Alert(channel: channel, message: message)
                 guard let sender = options.sender else {
                     Logger.current.error(
-                        "alerts: the store takes no alert. It said: \(alert.text(link: nil).escapedForDisplay)")
+                        "alerts: the store takes no alert. It said: \(alert.text(link: nil).escapedForDisplay)"
+                    )
                     continue
                 }
                 do {
@@ -76,7 +77,8 @@ extension AlertWatch {
                     report.enqueued += 1
                 } catch {
                     Logger.current.error(
-                        "alerts: the store takes no alert, nor did '\(channel)': \("\(error)".escapedForDisplay)")
+                        "alerts: the store takes no alert, nor did '\(channel)': \("\(error)".escapedForDisplay)"
+                    )
                 }
             }
         }

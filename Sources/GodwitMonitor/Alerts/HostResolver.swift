@@ -48,7 +48,9 @@ package struct SystemResolver: HostResolver {
     private final class Answer: Sendable {
         private let result = Mutex<Result<[NetworkAddress], ResolverError>?>(nil)
 
-        func put(_ value: Result<[NetworkAddress], ResolverError>) { result.withLock { $0 = value } }
+        func put(_ value: Result<[NetworkAddress], ResolverError>) {
+            result.withLock { $0 = value }
+        }
         func take() -> Result<[NetworkAddress], ResolverError>? { result.withLock { $0 } }
     }
 

@@ -45,7 +45,8 @@ package struct Webhook: Sendable {
         _ body: [UInt8], to url: WebhookURL, headers: [(String, String)], turn: Int = 0
     ) async -> Outcome {
         for (name, value) in headers where !Self.isHeader(name, value) {
-            return .refused("the header \(name.escapedForDisplay) holds a line end or a control byte")
+            return .refused(
+                "the header \(name.escapedForDisplay) holds a line end or a control byte")
         }
         return await withTaskGroup(of: Outcome?.self) { group in
             group.addTask { await attempt(body, url, headers, turn) }
@@ -143,7 +144,8 @@ package struct Webhook: Sendable {
     ) async -> Outcome {
         if (300..<400).contains(status) {
             return .refused(
-                "\(url.host) answers \(status), a redirect: it is not followed, give the final address")
+                "\(url.host) answers \(status), a redirect: it is not followed, give the final address"
+            )
         }
         let retryAfter = response.headers.first(name: "retry-after")
         var text: [UInt8] = []

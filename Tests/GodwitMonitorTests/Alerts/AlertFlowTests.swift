@@ -126,7 +126,8 @@ import Testing
         }
     }
 
-    @Test(arguments: FaultyBroker.Word.allCases.filter { [.enqueue, .board, .inspect].contains($0) })
+    @Test(
+        arguments: FaultyBroker.Word.allCases.filter { [.enqueue, .board, .inspect].contains($0) })
     func `a store that fails in the middle of a look neither repeats an alert nor loses one`(
         _ word: FaultyBroker.Word
     ) async throws {
@@ -161,7 +162,9 @@ import Testing
 
     @Test
     func `the alerts' own dead letters are no alert, and its bound holds`() async throws {
-        try await AlertScene.run { _, _ in .status(404) } _: { scene in
+        try await AlertScene.run { _, _ in
+            .status(404)
+        } _: { scene in
             let watch = scene.watch()
             await watch.look()
             try await scene.bury(1)

@@ -26,7 +26,8 @@ import Testing
         "[2002:7f00:1::]", "[2002:a9fe:a9fe::1]", "[2002:c0a8:101::1]", "[::ffff:0:127.0.0.1]",
         "[2600::5efe:127.0.0.1]", "[::ffff:0.0.0.0]",
         // What one reader takes for another host than the next.
-        "user@10.0.0.1", "hooks.example@127.0.0.1", "a:b@hooks.example", "hooks.example:80@10.0.0.1",
+        "user@10.0.0.1", "hooks.example@127.0.0.1", "a:b@hooks.example",
+        "hooks.example:80@10.0.0.1",
         "hooks.example#@10.0.0.1", "hooks.example\\@10.0.0.1", "10.0.0.1%00.hooks.example",
         "hooks.example\u{0}.evil", "hooks.example\r\nX: y", "hooks.example%2e", "hooks..example",
         ".hooks.example", "hooks.example.", "-hooks.example", "ⓔxample.com", "１２７.０.０.１",
@@ -79,7 +80,8 @@ import Testing
     func `public addresses pass, also those that hide in IPv6`() throws {
         for form in [
             "93.184.216.34", "8.8.8.8", "100.63.255.255", "100.128.0.1", "172.15.0.1", "172.32.0.1",
-            "[2606:4700::6810:84e5]", "[2a00:1450:4001::1]", "[64:ff9b::8.8.8.8]", "[::ffff:8.8.8.8]",
+            "[2606:4700::6810:84e5]", "[2a00:1450:4001::1]", "[64:ff9b::8.8.8.8]",
+            "[::ffff:8.8.8.8]",
             "hooks.slack.com", "xn--bcher-kva.example", "HOOKS.Example", "a_b.example",
         ] {
             #expect(!isRefused("https://\(form)/x"), "\(form) was refused")
@@ -107,7 +109,8 @@ import Testing
         let inner = try #require(NetworkAddress("10.1.2.3"))
         #expect(try guardian.check(url, resolved: [inner]).addresses == [inner])
         // What nobody can mean stays refused.
-        for never in ["0.0.0.0", "224.0.0.1", "255.255.255.255", "::", "ff02::1", "::ffff:0.0.0.0"] {
+        for never in ["0.0.0.0", "224.0.0.1", "255.255.255.255", "::", "ff02::1", "::ffff:0.0.0.0"]
+        {
             let address = try #require(NetworkAddress(never))
             #expect(throws: WebhookRefusal.self, "\(never) passed") {
                 try guardian.check(url, resolved: [address])

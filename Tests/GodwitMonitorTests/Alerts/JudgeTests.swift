@@ -54,7 +54,8 @@ import Testing
     }
 
     @Test
-    func `a hundred thousand failures in a minute are at most ten messages and none is forgotten`() {
+    func `a hundred thousand failures in a minute are at most ten messages and none is forgotten`()
+    {
         for groups in [1, 7, 9, 10, 500, 30_000, 100_000] {
             var judge = AlertJudge()
             var messages: [AlertMessage] = []
@@ -121,7 +122,9 @@ import Testing
     }
 
     @Test
-    func `beyond ten thousand groups of a queue the rest is one group, other queues are not touched`() {
+    func
+        `beyond ten thousand groups of a queue the rest is one group, other queues are not touched`()
+    {
         var judge = AlertJudge()
         let signals = (0..<12_000).map { death("g\($0)", at: start) }
         _ = judge.judge(signals + [death("x", at: start, queue: "audio")], at: start)

@@ -17,7 +17,9 @@ import Testing
     func `a server that fails first gets the same event again, with jitter, until it takes it`()
         async throws
     {
-        try await AlertScene.run { _, number in .status(number < 3 ? 500 : 200) } _: { scene in
+        try await AlertScene.run { _, number in
+            .status(number < 3 ? 500 : 200)
+        } _: { scene in
             try await enqueueOne(scene)
             let sender = scene.sender()
             let report = try await scene.test.drain(
@@ -83,7 +85,9 @@ import Testing
     func `what can't be delivered ends among the dead with its reason, without the URL`()
         async throws
     {
-        try await AlertScene.run { _, _ in .status(302, headers: ["location: http://127.0.0.1/"]) } _: {
+        try await AlertScene.run { _, _ in
+            .status(302, headers: ["location: http://127.0.0.1/"])
+        } _: {
             scene in
             try await enqueueOne(scene)
             try await scene.deliver()
@@ -97,7 +101,9 @@ import Testing
 
     @Test
     func `an endpoint that hangs slows no other worker`() async throws {
-        try await HookServer.run { _, _ in .silence } _: { server in
+        try await HookServer.run { _, _ in
+            .silence
+        } _: { server in
             let broker = MemoryBroker()
             var options = AlertSender.Options(
                 secrets: SecretReader(

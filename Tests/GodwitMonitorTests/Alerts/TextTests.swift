@@ -27,7 +27,8 @@ import Testing
 
     @Test
     func `mentions and spoofed links are inert`() throws {
-        let text = try slack("<!channel> <@U1> <https://evil|https://bank.example> a & b &lt;!here&gt;")
+        let text = try slack(
+            "<!channel> <@U1> <https://evil|https://bank.example> a & b &lt;!here&gt;")
         #expect(!text.contains("<"))
         #expect(!text.contains(">"))
         #expect(
@@ -38,7 +39,8 @@ import Testing
 
     @Test
     func `control characters and those that turn or hide text are gone`() throws {
-        let hidden = "\u{1B}[31mred\u{7} a\u{202E}b\u{2066}c\u{200B}d\u{FEFF}e\u{0}f\u{E0041}g\u{85}h\nnext\tline"
+        let hidden =
+            "\u{1B}[31mred\u{7} a\u{202E}b\u{2066}c\u{200B}d\u{FEFF}e\u{0}f\u{E0041}g\u{85}h\nnext\tline"
         let text = try slack(hidden)
         #expect(text.contains("[31mred abcdefgh next line"))
         for scalar in text.unicodeScalars where scalar != "\n" {

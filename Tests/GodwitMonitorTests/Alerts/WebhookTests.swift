@@ -100,7 +100,9 @@ final class StandInResolver: HostResolver {
             // First a public address (of the documentation's kind is refused, so a real one that
             // nobody dials in the test), then loopback, as in DNS rebinding.
             let resolver = StandInResolver { number in
-                [NetworkAddress(bytes: number == 0 ? [10, 0, 0, 1] : [127, 0, 0, 1])].compactMap { $0 }
+                [NetworkAddress(bytes: number == 0 ? [10, 0, 0, 1] : [127, 0, 0, 1])].compactMap {
+                    $0
+                }
             }
             let webhook = Webhook(DialGuard(ports: [443, inner.port]), resolver: resolver)
             let outcome = await webhook.post(
@@ -166,7 +168,9 @@ final class StandInResolver: HostResolver {
     @Test
     func `an endless answer is read to 64 KiB and no further`() async throws {
         for status in [200, 500] {
-            try await HookServer.run { _, _ in .endless(status) } _: { server in
+            try await HookServer.run { _, _ in
+                .endless(status)
+            } _: { server in
                 let (outcome, time) = try await timed { try await post(to: server) }
                 if status == 200 {
                     #expect(outcome == .delivered(status: 200))
@@ -185,7 +189,9 @@ final class StandInResolver: HostResolver {
     @Test
     func `headers that trickle and answers that never come end at the deadline`() async throws {
         for manner in [HookServer.Manner.trickle, .silence] {
-            try await HookServer.run { _, _ in manner } _: { server in
+            try await HookServer.run { _, _ in
+                manner
+            } _: { server in
                 let (outcome, time) = try await timed {
                     try await post(to: server, deadline: .milliseconds(300))
                 }
@@ -213,7 +219,9 @@ final class StandInResolver: HostResolver {
         }
         #expect(reason.contains(name))
         #expect(!reason.contains("SECRETpath"))
-        try await HookServer.run { _, _ in .cut } _: { server in
+        try await HookServer.run { _, _ in
+            .cut
+        } _: { server in
             guard case .later = try await post(to: server) else {
                 Issue.record("a cut answer was taken for one")
                 return
@@ -228,7 +236,9 @@ final class StandInResolver: HostResolver {
             (425, true), (429, true), (500, true), (502, true), (503, true), (200, nil),
             (204, nil),
         ] as [(Int, Bool?)] {
-            try await HookServer.run { _, _ in .status(status, body: "\u{1B}[31mno") } _: { server in
+            try await HookServer.run { _, _ in
+                .status(status, body: "\u{1B}[31mno")
+            } _: { server in
                 switch try await post(to: server) {
                 case .delivered: #expect(isLater == nil, "\(status)")
                 case .later(let reason, _):
@@ -266,7 +276,8 @@ final class StandInResolver: HostResolver {
     func `a header with a line end is never sent`() async throws {
         try await HookServer.run { server in
             for (name, value) in [
-                ("X", "a\r\nB: c"), ("X", "a\nb"), ("X\r\nY", "a"), ("X", "\u{0}"), ("", "a"), ("X Y", "a"),
+                ("X", "a\r\nB: c"), ("X", "a\nb"), ("X\r\nY", "a"), ("X", "\u{0}"), ("", "a"),
+                ("X Y", "a"),
             ] {
                 guard case .refused = try await post(to: server, headers: [(name, value)]) else {
                     Issue.record("\(name) was sent")
@@ -279,7 +290,9 @@ final class StandInResolver: HostResolver {
 
     @Test
     func `a cancelled delivery ends at once`() async throws {
-        try await HookServer.run { _, _ in .silence } _: { server in
+        try await HookServer.run { _, _ in
+            .silence
+        } _: { server in
             let (_, time) = try await timed {
                 let task = Task { try await post(to: server, deadline: .seconds(60)) }
                 while server.requests.isEmpty { await Task.yield() }
