@@ -2,7 +2,7 @@
 import Godwit
 import Testing
 
-@Suite struct `Fingerprint` {
+@Suite struct `Fingerprints` {
     private func text(_ reason: String) -> String { Fingerprint(kind: "mail", reason: reason).text }
 
     @Test(arguments: [

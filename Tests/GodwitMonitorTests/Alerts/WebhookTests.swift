@@ -33,7 +33,7 @@ final class StandInResolver: HostResolver {
     }
 }
 
-@Suite struct `Webhook` {
+@Suite struct `Webhooks` {
     private let name = "hooks.example.test"
 
     /// Posts to a listed host whose name exists nowhere but in the resolver of the test.
