@@ -162,9 +162,7 @@ import Testing
 
     @Test
     func `the alerts' own dead letters are no alert, and its bound holds`() async throws {
-        try await AlertScene.run { _, _ in
-            .status(404)
-        } _: { scene in
+        try await AlertScene.run(answering: { _, _ in .status(404) }) { scene in
             let watch = scene.watch()
             await watch.look()
             try await scene.bury(1)
@@ -215,7 +213,7 @@ import Testing
                 number: 7, name: "host", queue: "audio", kinds: nil, slots: 1,
                 startedAt: now, leaseMilliseconds: 30_000)
             beat.running = [
-                .init(id: "run-1", kind: "mix", since: now - .seconds(4000), attempt: 0)
+                .init(id: "run-1", kind: "mix", since: now + .seconds(-4000), attempt: 0)
             ]
             try await broker.board.write(
                 try MessagePackEncoder().encode(beat), as: "7", in: .workers, for: nil, if: .any)

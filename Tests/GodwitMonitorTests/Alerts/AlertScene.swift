@@ -20,7 +20,8 @@ struct AlertScene: Sendable {
 
     static func run(
         on broker: (@Sendable (VirtualClock) async throws -> any Broker)? = nil,
-        _ manner: @escaping @Sendable (HookServer.Request, Int) -> HookServer.Manner = { _, _ in
+        answering manner: @escaping @Sendable (HookServer.Request, Int) -> HookServer.Manner = {
+            _, _ in
             .status(200)
         },
         _ body: (AlertScene) async throws -> Void
