@@ -51,7 +51,7 @@ struct AlertScene: Sendable {
     }
 
     func sender(
-        pace: Duration = .zero, deadline: Duration = .seconds(5), port: Int? = nil
+        pace: Duration = .zero, deadline: Duration = .seconds(60), port: Int? = nil
     ) -> AlertSender {
         let port = port ?? server.port
         var options = AlertSender.Options(
