@@ -57,6 +57,7 @@ public struct JobContext: Sendable {
         let outcomes = try await queue.broker.checkpoint(
             [Checkpoint(leased.token, bytes)], in: queue.name)
         guard outcomes == [.done] else { throw LeaseLost(id: id) }
+        lease.progressed(at: queue.broker.time.now())
     }
 
     /// Puts the lease's end at `lease` from now; the worker renews by itself, so this is for a
