@@ -199,8 +199,9 @@ let package = Package(
             dependencies: ["Godwit", "GodwitStreams", "GodwitTesting"], swiftSettings: settings),
         .testTarget(
             name: "GodwitMonitorTests",
+            // Why the program: it is run, and so must be built with the tests.
             dependencies: [
-                "Godwit", "GodwitMonitor", "GodwitRedis", "GodwitSQLite", "GodwitTesting",
+                "ArchiveWorker", "Godwit", "GodwitMonitor", "GodwitRedis", "GodwitSQLite", "GodwitTesting",
                 "TestRedis",
                 .product(name: "AsyncHTTPClient", package: "async-http-client", condition: monitor),
                 .product(name: "NIOCore", package: "swift-nio", condition: monitor),
@@ -229,6 +230,13 @@ let package = Package(
             name: "BrokerContractTests",
             dependencies: ["Godwit", "GodwitRedis", "GodwitSQLite", "GodwitTesting", "TestRedis"],
             swiftSettings: settings),
+        .executableTarget(
+            name: "ArchiveWorker",
+            dependencies: [
+                "Godwit", "GodwitMonitor", "GodwitSQLite",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Tests/ArchiveWorker", swiftSettings: settings),
         .executableTarget(
             name: "CrashWorker",
             dependencies: [

@@ -14,7 +14,7 @@ extension ClickHouseHistory {
         let rows = try await server.ask(
             """
             SELECT fingerprint, queue, kind, count() AS n, min(finished_at), max(finished_at) AS newest,
-                argMax(reason, finished_at), groupUniqArray(3)(toString(id))
+                argMax(reason, finished_at), groupArray(3)(toString(id))
             FROM \(database).run FINAL WHERE \(condition)
             GROUP BY fingerprint, queue, kind ORDER BY n DESC, newest DESC LIMIT \(limit + 1)
             """, for: "group failures")

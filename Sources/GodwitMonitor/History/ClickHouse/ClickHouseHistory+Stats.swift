@@ -2,9 +2,6 @@
 import Godwit
 
 extension ClickHouseHistory {
-    /// What a row of `pane` counts: runs by verdict, waits, lengths.
-    private static let measures = "[0, 1, 2]"
-
     /// The middle of the bucket of an HDR histogram with two digits: like ``Buckets``.
     private static func bucket(_ value: String) -> String {
         """
@@ -20,10 +17,23 @@ extension ClickHouseHistory {
             ran, toInt64(greatest(executed_at - ready_at, 0)) AS waited,
             toInt64(greatest(finished_at - executed_at, 0)) AS took
         FROM \(database).run FINAL WHERE \(condition))
-        ARRAY JOIN \(Self.measures) AS what,
+        ARRAY JOIN [0, 1, 2] AS which,
             [v, toInt64(\(Self.bucket("waited"))), toInt64(\(Self.bucket("took")))] AS value,
             [toInt64(0), waited, took] AS length
-        WHERE what = 0 OR ran = 1
+        WHERE which = 0 OR ran = 1
+        """
+    }
+
+    /// Panes of the hours of `condition`, made from rows: verdicts (0), waits (1), lengths (2).
+    private func panes(_ condition: String) -> String {
+        """
+        SELECT hour, queue, kind, toUInt8(which) AS what, toUInt64(sum(c)) AS n,
+            toInt64(sum(t)) AS total, toInt64(max(m)) AS top, groupArray(value) AS values,
+            groupArray(c) AS counts
+        FROM (SELECT hour, queue, kind, which, value, toUInt64(count()) AS c, sum(length) AS t,
+                max(length) AS m
+            FROM \(measured(condition)) GROUP BY hour, queue, kind, which, value)
+        GROUP BY hour, queue, kind, which
         """
     }
 
@@ -47,10 +57,7 @@ extension ClickHouseHistory {
         // Why repeated harmlessly: a count only grows, and of two rows with one key the greater stays.
         try await server.run(
             """
-            INSERT INTO \(database).pane
-            SELECT hour, queue, kind, toUInt8(what), value, toUInt64(count()), toInt64(sum(length)),
-                toInt64(max(length))
-            FROM \(measured(condition)) GROUP BY hour, queue, kind, what, value
+            INSERT INTO \(database).pane \(panes(condition))
             """, for: "sum up \(hours.count) hours")
         var lines = JSONLines()
         for hour in hours {
@@ -126,34 +133,23 @@ extension ClickHouseHistory {
     public func stats(_ range: HistoryRange) async throws(HistoryError) -> [RunStats] {
         let cover = try await cover(HistorySpan(range))
         let names = Self.names(range)
+        let columns = "queue, kind, what, n, total, top, values, counts"
         var parts: [String] = []
         if let condition = cover.paneCondition {
-            // Why max: of two rows with one key that are not merged yet the greater is the whole.
             parts.append(
-                """
-                SELECT queue, kind, toUInt8(what) AS what, value, sum(c) AS n, sum(t) AS total,
-                    max(m) AS top
-                FROM (SELECT hour, queue, kind, what, value, max(n) AS c, max(total) AS t,
-                    max(top) AS m FROM \(database).pane WHERE \(condition)\(names)
-                    GROUP BY hour, queue, kind, what, value)
-                GROUP BY queue, kind, what, value
-                """)
+                "SELECT \(columns) FROM \(database).pane FINAL WHERE \(condition)\(names)")
         }
         if let condition = cover.rowCondition {
-            parts.append(
-                """
-                SELECT queue, kind, toUInt8(what) AS what, value, toUInt64(count()) AS n,
-                    toInt64(sum(length)) AS total, toInt64(max(length)) AS top
-                FROM \(measured(condition + names)) GROUP BY queue, kind, what, value
-                """)
+            parts.append("SELECT \(columns) FROM (\(panes(condition + names)))")
         }
         guard !parts.isEmpty else { return [] }
         let rows = try await server.ask(
             """
-            SELECT queue, kind, what, if(what = 0, value, toInt64(0)) AS verdict, sum(n), sum(total),
-                max(top), quantilesExactWeighted(0.5, 0.95, 0.99)(value, n)
-            FROM (\(parts.joined(separator: "\nUNION ALL\n")))
-            GROUP BY queue, kind, what, verdict
+            SELECT queue, kind, what, sum(n), sum(total), max(top),
+                quantilesExactWeightedArray(0.5, 0.95, 0.99)(values, counts),
+                sumMap(if(what = 0, values, emptyArrayInt64()),
+                    if(what = 0, counts, emptyArrayUInt64()))
+            FROM (\(parts.joined(separator: "\nUNION ALL\n"))) GROUP BY queue, kind, what
             """, for: "read statistics")
         return try collect(rows)
     }
@@ -167,14 +163,16 @@ extension ClickHouseHistory {
                 ?? RunStats(
                     queue: pair.queue, kind: pair.kind, runs: 0, verdicts: [:], failures: 0,
                     wait: Spread(), run: Spread())
-            let count = Int(try row.int(4))
+            let count = Int(try row.int(3))
             switch try row.int(2) {
             case 0:
-                let verdict = Int(try row.int(3))
-                guard Pane.moves.indices.contains(verdict) else { continue }
-                stats.runs += count
-                stats.verdicts[Pane.moves[verdict].rawValue, default: 0] += count
-                if Pane.isFailure(verdict) { stats.failures += count }
+                stats.runs = count
+                for (number, count) in try row.map(7) {
+                    guard let verdict = Int(exactly: number), Pane.moves.indices.contains(verdict)
+                    else { continue }
+                    stats.verdicts[Pane.moves[verdict].rawValue] = Int(count)
+                    if Pane.isFailure(verdict) { stats.failures += Int(count) }
+                }
             case 1: stats.wait = try spread(row, count)
             default: stats.run = try spread(row, count)
             }
@@ -184,11 +182,11 @@ extension ClickHouseHistory {
     }
 
     private func spread(_ row: ClickHouseRow, _ count: Int) throws(HistoryError) -> Spread {
-        let top = Double(try row.int(6))
-        let values = try row.doubles(7)
+        let top = Double(try row.int(5))
+        let values = try row.doubles(6)
         guard values.count == 3, count > 0 else { return Spread() }
         return Spread(
-            count: count, mean: Double(try row.int(5)) / Double(count), p50: min(top, values[0]),
+            count: count, mean: Double(try row.int(4)) / Double(count), p50: min(top, values[0]),
             p95: min(top, values[1]), p99: min(top, values[2]), max: top)
     }
 
@@ -207,10 +205,9 @@ extension ClickHouseHistory {
         if let condition = cover.paneCondition {
             parts.append(
                 """
-                SELECT intDiv(hour * \(HistorySpan.hour) - \(span.from), \(steps.step)) AS s,
-                    toInt64(value) AS v, max(n) AS c
-                FROM \(database).pane WHERE what = 0 AND \(condition)\(names)
-                GROUP BY hour, queue, kind, value
+                SELECT intDiv(hour * \(HistorySpan.hour) - \(span.from), \(steps.step)) AS s, v, c
+                FROM \(database).pane FINAL ARRAY JOIN values AS v, counts AS c
+                WHERE what = 0 AND \(condition)\(names)
                 """)
         }
         if let condition = cover.rowCondition {

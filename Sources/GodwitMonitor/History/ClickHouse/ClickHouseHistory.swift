@@ -8,7 +8,7 @@ import Godwit
 /// two copies count as one. Tables are made when they are not there.
 ///
 ///     run      one row per run, by week; of rows with one key one stays
-///     pane     hour, queue, kind → how many runs had which verdict, wait and length
+///     pane     hour, queue, kind → how many runs had which verdict, wait and length: values and counts
 ///     touched  hour → a random mark for each insert into it
 ///     summed   hour → the sum of the marks that its panes were made from
 ///
@@ -68,10 +68,10 @@ public final class ClickHouseHistory: HistoryStore {
         ORDER BY (queue, kind, finished_at, id, generation, run)
         """,
         """
-        pane (hour Int64, queue String, kind String, what UInt8, value Int64, n UInt64,
-            total Int64, top Int64)
+        pane (hour Int64, queue String, kind String, what UInt8, n UInt64, total Int64, top Int64,
+            values Array(Int64), counts Array(UInt64))
         ENGINE = ReplacingMergeTree(n) PARTITION BY intDiv(hour, 720)
-        ORDER BY (hour, queue, kind, what, value)
+        ORDER BY (hour, queue, kind, what)
         """,
         """
         touched (hour Int64, mark UInt64)

@@ -3,11 +3,11 @@ import Godwit
 
 /// Values on their way into a ClickHouse query. Its oldest version has no query parameters, so this
 /// is the one place where text becomes SQL.
-enum ClickHouseLiteral {
+package enum ClickHouseLiteral {
     /// The text in quotation marks: ' and \ behind a backslash, control bytes as \xNN.
     ///
     /// Nothing inside can end the literal: each ' or \ of the text is preceded by a backslash of ours.
-    static func string(_ text: String) -> String {
+    package static func string(_ text: String) -> String {
         var bytes: [UInt8] = [0x27]
         bytes.reserveCapacity(text.utf8.count + 2)
         for byte in text.utf8 {
@@ -23,7 +23,7 @@ enum ClickHouseLiteral {
     }
 
     /// The name of a database: letters, digits and `_`, at most 64; nil for anything else.
-    static func database(_ text: String) -> String? {
+    package static func database(_ text: String) -> String? {
         let isPlain = text.utf8.allSatisfy {
             (0x61...0x7A).contains($0 | 0x20) || (0x30...0x39).contains($0) || $0 == 0x5F
         }

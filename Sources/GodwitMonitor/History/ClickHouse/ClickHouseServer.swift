@@ -200,6 +200,13 @@ struct ClickHouseRow {
         return values
     }
 
+    /// What sumMap answers: keys and their sums.
+    func map(_ index: Int) throws(HistoryError) -> [(Int64, Int64)] {
+        guard cells.indices.contains(index), let lists = cells[index] as? [[Any]], lists.count == 2
+        else { throw unreadable(index, "two lists") }
+        return zip(lists[0].compactMap(Self.int), lists[1].compactMap(Self.int)).map { ($0, $1) }
+    }
+
     private static func int(_ cell: Any) -> Int64? {
         if let text = cell as? String {
             return Int64(text) ?? UInt64(text).map { Int64(bitPattern: $0) }
