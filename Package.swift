@@ -135,6 +135,8 @@ let package = Package(
                 "Godwit", "GodwitMonitor",
                 .product(name: "Hummingbird", package: "hummingbird", condition: http),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio", condition: http),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             swiftSettings: settings),
         .target(name: "GodwitTesting", dependencies: ["Godwit"], swiftSettings: settings),
@@ -144,6 +146,7 @@ let package = Package(
                 "Godwit", "GodwitHTTP", "GodwitMonitor", "GodwitSQLite", "GodwitRedis",
                 "GodwitStreams", "MessagePack", "RedisClient",
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(
@@ -190,8 +193,11 @@ let package = Package(
             name: "GodwitTests",
             dependencies: [
                 "Godwit", "GodwitTesting", "MessagePack",
+                .product(name: "InMemoryTracing", package: "swift-distributed-tracing"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "MetricsTestKit", package: "swift-metrics"),
+                .product(name: "Tracing", package: "swift-distributed-tracing"),
             ],
             swiftSettings: settings),
         .testTarget(
@@ -201,9 +207,10 @@ let package = Package(
             name: "GodwitMonitorTests",
             // Why the program: it is run, and so must be built with the tests.
             dependencies: [
-                "ArchiveWorker", "Godwit", "GodwitMonitor", "GodwitRedis", "GodwitSQLite", "GodwitTesting",
-                "TestRedis",
+                "ArchiveWorker", "Godwit", "GodwitMonitor", "GodwitRedis", "GodwitSQLite",
+                "GodwitTesting", "MessagePack", "TestRedis",
                 .product(name: "AsyncHTTPClient", package: "async-http-client", condition: monitor),
+                .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "NIOCore", package: "swift-nio", condition: monitor),
                 .product(name: "NIOHTTP1", package: "swift-nio", condition: monitor),
                 .product(name: "NIOPosix", package: "swift-nio", condition: monitor),
@@ -215,6 +222,8 @@ let package = Package(
                 "Godwit", "GodwitHTTP", "GodwitMonitor", "GodwitTesting", "TestRedis",
                 .product(name: "AsyncHTTPClient", package: "async-http-client", condition: http),
                 .product(name: "Hummingbird", package: "hummingbird", condition: http),
+                .product(name: "Metrics", package: "swift-metrics"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             swiftSettings: settings),
         .target(name: "TestRedis", path: "Tests/TestRedis", swiftSettings: settings),
