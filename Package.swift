@@ -205,9 +205,10 @@ let package = Package(
             dependencies: ["Godwit", "GodwitStreams", "GodwitTesting"], swiftSettings: settings),
         .testTarget(
             name: "GodwitMonitorTests",
+            // Why the program: it is run, and so must be built with the tests.
             dependencies: [
-                "Godwit", "GodwitMonitor", "GodwitRedis", "GodwitSQLite", "GodwitTesting",
-                "MessagePack", "TestRedis",
+                "ArchiveWorker", "Godwit", "GodwitMonitor", "GodwitRedis", "GodwitSQLite",
+                "GodwitTesting", "MessagePack", "TestRedis",
                 .product(name: "AsyncHTTPClient", package: "async-http-client", condition: monitor),
                 .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "NIOCore", package: "swift-nio", condition: monitor),
@@ -238,6 +239,13 @@ let package = Package(
             name: "BrokerContractTests",
             dependencies: ["Godwit", "GodwitRedis", "GodwitSQLite", "GodwitTesting", "TestRedis"],
             swiftSettings: settings),
+        .executableTarget(
+            name: "ArchiveWorker",
+            dependencies: [
+                "Godwit", "GodwitMonitor", "GodwitSQLite",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Tests/ArchiveWorker", swiftSettings: settings),
         .executableTarget(
             name: "CrashWorker",
             dependencies: [

@@ -13,6 +13,7 @@ struct Bench: AsyncParsableCommand {
             worker. single: one consumer whose every reserve and ack is awaited, then the wait of \
             one job at a time with an idle worker (p50_ms). stream: keyed points, in rounds of \
             --waiting points for each of --keys keys, handled with the last --window at hand. \
+            history: --jobs runs from an event log in memory into --history, then its questions. \
             --backlog N: how long a reserve takes \
             while N messages wait. The queue is the bench's own, with a random name.
             """,
@@ -24,7 +25,7 @@ struct BenchQueue: AsyncParsableCommand {
         commandName: "queue", abstract: "Measure the store (this is what plain `bench` does).")
 
     enum Mode: String, ExpressibleByArgument, CaseIterable {
-        case lifecycle, enqueue, drain, single, stream
+        case lifecycle, enqueue, drain, single, stream, history
     }
     enum Switch: String, ExpressibleByArgument, CaseIterable { case on, off }
 
@@ -45,6 +46,8 @@ struct BenchQueue: AsyncParsableCommand {
     @Option(help: "Points that a handler sees (stream mode).") var window: Int = 100
     @Option(help: "Points that wait for each key (stream mode).") var waiting: Int = 16
     @Option(help: "Bytes of a point (stream mode).") var pointBytes: Int = 16
+    @Option(help: "sqlite:PATH or clickhouse+http://HOST:PORT/DATABASE (history mode).")
+    var history: String?
     @Flag(help: "Leave what was enqueued, for a look at the store.") var keep = false
     @OptionGroup var store: StoreOptions
 
@@ -70,6 +73,12 @@ struct BenchQueue: AsyncParsableCommand {
     }
 
     func run() async throws {
+        if mode == .history {
+            let report = try await measureHistory()
+            try store.output.one(report)
+            if report.figures.counted != report.figures.runs { throw ExitCode(1) }
+            return
+        }
         var options = store
         let own = ownFile()
         if let own { options.broker = "sqlite:\(own)/bench.db" }

@@ -12,7 +12,7 @@ struct HistoryUpkeep {
 
     init(_ archiver: Archiver) {
         self.archiver = archiver
-        duty = Duty("prune", owner: archiver.owner)
+        duty = Duty("prune", owner: archiver.owner, time: archiver.options.dutyTime)
     }
 
     mutating func once(for queues: [QueueName]) async throws {

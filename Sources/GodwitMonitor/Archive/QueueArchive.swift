@@ -23,7 +23,7 @@ struct QueueArchive {
     init(_ name: QueueName, _ archiver: Archiver) {
         self.name = name
         self.archiver = archiver
-        duty = Duty("archive/\(name)", owner: archiver.owner)
+        duty = Duty("archive/\(name)", owner: archiver.owner, time: archiver.options.dutyTime)
         wait = archiver.options.shortestWait
         lag = Gauge(label: "godwit_history_lag_seconds", dimensions: [("queue", name.text)])
     }
@@ -87,7 +87,7 @@ struct QueueArchive {
     }
 
     private func read(after position: EventPosition?) async throws -> Batch? {
-        let enough = archiver.history.batchRows
+        let enough = archiver.options.batchRows ?? archiver.history.batchRows
         var place = position
         var batch: Batch?
         var names = kinds.names.withLock { $0 }
