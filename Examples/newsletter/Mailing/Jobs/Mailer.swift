@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
-import Godwit
+package import Godwit
 
 /// Sends batches: the handler of ``SendBatch``.
 ///
@@ -63,7 +63,7 @@ package struct Mailer: Sendable {
             for position in progress.todo {
                 // Why before each: whoever has the message now sends this mail.
                 try Task.checkCancellation()
-                guard !context.isLeaseLost else { throw LeaseLost(id: context.id) }
+                guard !context.isLeaseLost else { throw CancellationError() }
                 let recipient = recipients[position]
                 let outcome = try await client.send(try batch.letter(to: recipient, at: date))
                 switch outcome {

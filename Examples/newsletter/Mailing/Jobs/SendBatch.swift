@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Crypto
-import Foundation
-import Godwit
+package import Foundation
+package import Godwit
 
 /// The mails of one batch: a range of the subscribers, so that no message carries a thousand addresses.
 package struct SendBatch: Job {

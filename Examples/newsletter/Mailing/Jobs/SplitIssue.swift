@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Crypto
-import Godwit
+package import Godwit
 
 /// Cuts an issue's recipients into batches: one message each. It is a job itself, so that who
 /// starts a mailing hands in one message and is done.

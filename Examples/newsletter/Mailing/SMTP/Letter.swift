@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import Foundation
+package import Foundation
 
 /// One mail: RFC 5322 headers and a plain text, ready to be sent to one recipient.
 package struct Letter: Sendable, Hashable {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import NIOCore
+package import NIOCore
 import NIOPosix
 
 /// One connection to a mail server, for one mail at a time (RFC 5321).

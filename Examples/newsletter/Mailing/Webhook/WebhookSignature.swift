@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Crypto
-import Foundation
+package import Foundation
 
 /// The receiver's half of a signed webhook: `Godwit-Signature: t=<seconds>,v1=<hex of HMAC-SHA256(secret, t.body)>`.
 package struct WebhookSignature: Sendable {
