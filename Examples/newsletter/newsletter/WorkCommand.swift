@@ -12,7 +12,8 @@ struct WorkCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "work",
         abstract: "Sends batches to a mail server until stopped, or until none is left.",
-        discussion: "SIGTERM or Ctrl-C ends it gracefully: batches are given back where they stand.")
+        discussion: "SIGTERM or Ctrl-C ends it gracefully: batches are given back where they stand."
+    )
 
     @Option(help: "sqlite:PATH, redis://… or redis+unix://…") var broker: String
     @Option(help: "The mail server, as host:port.") var smtp: String
