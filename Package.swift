@@ -215,6 +215,7 @@ let package = Package(
                 "Godwit", "GodwitTesting", "Mailing",
                 .product(name: "AsyncHTTPClient", package: "async-http-client", condition: command),
                 .product(name: "NIOCore", package: "swift-nio", condition: command),
+                .product(name: "NIOHTTP1", package: "swift-nio", condition: command),
                 .product(name: "NIOPosix", package: "swift-nio", condition: command),
             ],
             swiftSettings: settings),

@@ -3,6 +3,7 @@ import AsyncHTTPClient
 import Foundation
 import Mailing
 import NIOCore
+import NIOHTTP1
 import Testing
 
 @Suite(.timeLimit(.minutes(1))) struct `Webhook receiver` {

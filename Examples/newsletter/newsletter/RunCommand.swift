@@ -16,9 +16,7 @@ struct RunCommand: AsyncParsableCommand {
 
     enum Format: String, ExpressibleByArgument, CaseIterable { case text, json }
 
-    @Option(help: "The issue's name; a part of every Message-ID.") var issue = "2026-11"
-    @Option(help: "How many get it.") var recipients = 100_000
-    @Option(help: "Mails in one job.") var perJob = 1000
+    @OptionGroup var issue: IssueOptions
     @Option(help: "Worker processes.") var workers = 3
     @Option(help: "Batches each of them sends at once.") var concurrency = 2
     @Option(help: "A checkpoint after so many mails.") var every = 10
@@ -35,21 +33,12 @@ struct RunCommand: AsyncParsableCommand {
     @OptionGroup var sink: SinkOptions
 
     func validate() throws {
-        guard (1...10_000_000).contains(recipients), (1...100_000).contains(perJob) else {
-            throw ValidationError("--recipients is 1 to 10000000, --per-job 1 to 100000.")
-        }
-        guard recipients / perJob < 100_000 else {
-            throw ValidationError("that would be over 100000 jobs. Raise --per-job.")
-        }
         guard (1...64).contains(workers) else {
             throw ValidationError("--workers is 1 to 64, not \(workers).")
         }
         guard (1...86_400 * 7).contains(deadline) else {
             throw ValidationError("--deadline is 1 second to a week, not \(deadline).")
         }
-        guard !issue.isEmpty, issue.utf8.count <= 64,
-            issue.utf8.allSatisfy({ (0x21..<0x7F).contains($0) })
-        else { throw ValidationError("--issue is 1 to 64 visible ASCII characters.") }
     }
 
     func run() async throws {
@@ -64,9 +53,9 @@ struct RunCommand: AsyncParsableCommand {
         let receiver = try await Receiver.start(secret: secret)
         let sink = try await Sink.start(rules: self.sink.rules)
         let story = Story(
-            issue: issue, recipients: recipients, perJob: perJob, workers: workers,
+            split: issue.split(adding: noPoison ? [] : Story.added), workers: workers,
             concurrency: concurrency, every: every, lease: lease, kills: !noKill,
-            isPoisoned: !noPoison, deadline: .seconds(deadline),
+            deadline: deadline,
             broker: broker ?? "sqlite:\(folder)/newsletter.db", folder: folder)
         let summary = try await story.run(sink, receiver, secret: secret)
         await sink.stop()

@@ -1,20 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
 import Godwit
+import GodwitMonitor
 import Mailing
 
 /// A mailing from its first job to its last mail, with a worker killed on the way.
 struct Story: Sendable {
-    var issue: String
-    var recipients: Int
-    var perJob: Int
+    var split: SplitIssue
     var workers: Int
     var concurrency: Int
     var every: Int
     var lease: Double
     var kills: Bool
-    var isPoisoned: Bool
-    var deadline: Duration
+    /// Seconds in which all must be mailed.
+    var deadline: Int
     var broker: String
     var folder: String
 
@@ -49,23 +48,41 @@ struct Story: Sendable {
                 send them, or name another store by --broker or --into.
                 """)
         }
-        let split = SplitIssue(
-            issue: issue, recipients: recipients, perJob: perJob,
-            added: isPoisoned ? Self.added : [])
-        try await Queue(Post.queue, on: broker).enqueue(split, .unique(by: "split \(issue)"))
+        _ = try await split.enqueue(on: broker)
         Post.say(
             """
-            \(recipients) recipients in \(split.batches.count) batches, \(workers) workers of \
+            \(split.recipients) recipients in \(split.batches.count) batches, \(workers) workers of \
             \(concurrency), a checkpoint every \(every) mails; the sink listens on port \(sink.port)
             """)
-        let crew = try Crew(arguments: workArguments(sink))
-        let killed = try await work(broker, crew, sink)
-        let time = ContinuousClock.now - start
-        let counts = try await broker.inspector.counts(of: Post.queue)
-        let report = RejectReport(path: "\(folder)/rejected.jsonl")
-        return Summary(
-            self, jobs: split.batches.count, sink.report, before: before, after: counts,
-            refused: try report.lines().count, held: killed, time: time)
+        let watching = try Watching(
+            broker, into: "\(folder)/history.db", telling: receiver, secret: secret)
+        return try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await watching.run() }
+            let summary: Summary
+            do {
+                let crew = try Crew(arguments: workArguments(sink))
+                try await watching.expect(deadline: deadline)
+                let (killed, advice) = try await work(watching, crew, sink)
+                let time = ContinuousClock.now - start
+                let isWatched = try await watching.settle(
+                    receiver, isAlertDue: !split.added.isEmpty, patience: .seconds(30))
+                let report = RejectReport(path: "\(folder)/rejected.jsonl")
+                summary = Summary(
+                    self, sink.report, before: before,
+                    after: try await broker.inspector.counts(of: Post.queue),
+                    refused: try report.lines().count, held: killed, time: time,
+                    alerts: receiver.calls, advice: advice.map(\.sentence), isWatched: isWatched,
+                    plan: try await DeadlinePlan(
+                        self, watching.history, now: broker.time.now() + broker.clockOffset))
+            } catch {
+                await watching.stop()
+                throw error
+            }
+            await watching.stop()
+            try await group.waitForAll()
+            await watching.history.shutdown()
+            return summary
+        }
     }
 
     private func workArguments(_ sink: Sink) -> [String] {
@@ -76,20 +93,26 @@ struct Story: Sendable {
         ]
     }
 
-    /// Runs the workers until nothing is left; returns how many batches the killed one held.
-    private func work(_ broker: any Broker, _ crew: Crew, _ sink: Sink) async throws -> Int? {
+    /// Runs the workers until nothing is left; returns how many batches the killed one held, and what
+    /// advice there was on the way.
+    private func work(
+        _ watching: Watching, _ crew: Crew, _ sink: Sink
+    ) async throws -> (killed: Int?, advice: [Advice]) {
+        let broker = watching.broker
         try await withThrowingTaskGroup(of: Void.self) { group in
             for _ in 0..<workers { group.addTask { try await crew.work() } }
             var started = workers
-            var progress = Progress(total: recipients)
+            var progress = Progress(total: split.recipients)
             var killed: Int?
+            var advice: [Advice] = []
+            var adviseAt = ContinuousClock.now
             while true {
                 let counts = try await broker.inspector.counts(of: Post.queue)
                 let sums = sink.report
                 progress.show(sums, counts)
                 // With nobody left to work it would never be drained; their errors come below.
                 if counts.isDrained || crew.ended == started { break }
-                if kills, killed == nil, sums.distinct * 5 >= recipients * 2 {
+                if kills, killed == nil, sums.distinct * 5 >= split.recipients * 2 {
                     killed = try await crew.killOne(on: broker)
                     if killed != nil {
                         // Somebody comes in for the dead one, as a supervisor would see to.
@@ -97,11 +120,15 @@ struct Story: Sendable {
                         started += 1
                     }
                 }
+                if ContinuousClock.now >= adviseAt {
+                    try await watching.advise(&advice)
+                    adviseAt = ContinuousClock.now + .seconds(2)
+                }
                 try await Task.sleep(for: .milliseconds(killed == nil && kills ? 5 : 50))
             }
             progress.end(sink.report)
             try await group.waitForAll()
-            return killed
+            return (killed, advice)
         }
     }
 }
