@@ -14,7 +14,7 @@ import Testing
 
     /// Sends letters one after another to what a script plays.
     static func send(
-        _ count: Int = 1, _ script: [ScriptedServer.Step], options: SMTPClient.Options = patient
+        _ script: [ScriptedServer.Step], mails count: Int = 1, options: SMTPClient.Options = patient
     ) async throws -> (outcomes: [Outcome], heard: [String]) {
         try await ScriptedServer.with(script) { server in
             let outcomes = try await SMTPClient.with(
@@ -82,7 +82,7 @@ import Testing
                 .say("250 a\r\n250 b\r\n354 go\r\n"), .dot, .say("250 taken\r\n"), .hear("QUIT"),
                 .say("221 bye\r\n"),
             ]
-        let (outcomes, _) = try await Self.send(2, script)
+        let (outcomes, _) = try await Self.send(script, mails: 2)
         let reply = SMTPReply(code: code, lines: ["not him"])
         #expect(outcomes == [code == 451 ? .deferred(reply) : .rejected(reply), .accepted])
     }
