@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
 import Godwit
+import GodwitTesting
 import Mailing
 import Testing
 
@@ -73,6 +74,45 @@ import Testing
             SplitIssue(issue: "i", recipients: 200, perJob: 50))
         #expect(sums.distinct == 200 && sums.repeats == 0)
         #expect(counts.completed == 5)
+    }
+
+    /// Where a worker dies: before, at and behind a checkpoint, at the ends, and nowhere.
+    @Test(arguments: [0, 4, 9, 10, 11, 57, 98, 99, nil])
+    func `a run killed behind any mail repeats what it sent since its checkpoint, and no more`(
+        _ place: Int?
+    ) async throws {
+        try await `Sink`.with { sink in
+            let clock = VirtualClock()
+            let broker = MemoryBroker(time: clock)
+            let queue = Queue("newsletter", on: broker)
+            let batch = SendBatch(issue: "i", batch: 0, first: 0, count: 100, added: nil)
+            try await queue.enqueue(batch)
+            var mailer = Mailer(host: "127.0.0.1", port: sink.port, every: 10)
+            let request = ReserveRequest(1, lease: .seconds(10), takesSuspects: true)
+            struct Killed: Error {}
+            if let place {
+                let first = try await broker.reserve(request, from: "newsletter").messages[0]
+                mailer.afterMail = { position in
+                    guard position == place else { return }
+                    // The dead write nothing: the lease is another's when this run ends.
+                    clock.advance(by: .seconds(11))
+                    _ = try await broker.reclaim(64, in: "newsletter")
+                    throw Killed()
+                }
+                await #expect(throws: Killed.self) {
+                    try await mailer.send(batch, JobContext(queue: queue, leased: first))
+                }
+                #expect(sink.report.raw == place + 1)
+            }
+            mailer.afterMail = { _ in }
+            let second = try await broker.reserve(request, from: "newsletter").messages[0]
+            try await mailer.send(batch, JobContext(queue: queue, leased: second))
+            let sums = sink.report
+            #expect(sums.distinct == 100, "\(sums)")
+            #expect(sums.repeats == place.map { ($0 % 10) + 1 } ?? 0, "\(sums)")
+            #expect(sums.raw == sums.distinct + sums.repeats)
+            await broker.shutdown()
+        }
     }
 
     @Test func `recipients that are put off are tried again, alone`() async throws {

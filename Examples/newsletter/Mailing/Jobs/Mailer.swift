@@ -16,7 +16,7 @@ package struct Mailer: Sendable {
     /// Where recipients go that the server will never take.
     package let report: RejectReport?
     /// Told after each mail the server has answered, before the checkpoint; for tests.
-    package var afterMail: @Sendable (Int) async -> Void = { _ in }
+    package var afterMail: @Sendable (Int) async throws -> Void = { _ in }
 
     package init(host: String, port: Int, every: Int, report: RejectReport? = nil) {
         self.host = host
@@ -75,7 +75,7 @@ package struct Mailer: Sendable {
                 }
                 progress.note(outcome, at: position)
                 unsaved += 1
-                await mailer.afterMail(position)
+                try await mailer.afterMail(position)
                 if unsaved >= mailer.every { try await save() }
                 if progress.isFull { break }
             }
