@@ -28,7 +28,7 @@ public struct Fingerprint: Sendable, Hashable {
 
     /// One pass over the words: each becomes itself, `#`, `<id>`, `<address>` or `<text>`.
     static func normalized(_ reason: String) -> String {
-        let bytes = Array(reason.utf8.prefix(limit))
+        let bytes = Array(reason.cut(to: limit).utf8)
         var out: [UInt8] = []
         out.reserveCapacity(min(bytes.count, 256))
         var place = 0
@@ -37,7 +37,7 @@ public struct Fingerprint: Sendable, Hashable {
             if let end = quotedEnd(bytes, place) {
                 out += "<text>".utf8
                 place = end
-            } else if isWord(byte) {
+            } else if isWord(byte), !isStop(byte) {
                 var end = place
                 while end < bytes.count, isWord(bytes[end]) { end += 1 }
                 // Why: a full stop or colon at the end belongs to the sentence.
@@ -68,10 +68,11 @@ public struct Fingerprint: Sendable, Hashable {
         let digits = word.count { isDigit($0) }
         let isAddress =
             word.contains(0x40) || word.contains(0x2F)
-            || (digits > 0 && (word.count { $0 == 0x3A } > 0 || word.count { $0 == 0x2E } > 1))
+            || (digits > 0 && (word.contains(0x3A) || hasPoints(word)))
         if isAddress, word.count > 2 { return Array("<address>".utf8) }
         guard digits > 0 else { return Array(word) }
-        let isHex = word.allSatisfy {
+        let isPrefixed = word.count > 2 && word.starts(with: "0x".utf8)
+        let isHex = word.dropFirst(isPrefixed ? 2 : 0).allSatisfy {
             isDigit($0) || (0x61...0x66).contains($0 | 0x20) || $0 == 0x2D
         }
         if word.count >= 8, isHex, digits < word.count || word.contains(0x2D) {
@@ -83,6 +84,12 @@ public struct Fingerprint: Sendable, Hashable {
             if !isDigit(byte) { out.append(byte) } else if out.last != 0x23 { out.append(0x23) }
         }
         return out
+    }
+
+    /// Points as in 10.1.2.3: two or more, and no range as in 0...9.
+    private static func hasPoints(_ word: ArraySlice<UInt8>) -> Bool {
+        let points = word.indices.filter { word[$0] == 0x2E }
+        return points.count > 1 && zip(points, points.dropFirst()).allSatisfy { $0 + 1 < $1 }
     }
 
     private static func isDigit(_ byte: UInt8) -> Bool { (0x30...0x39).contains(byte) }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
-public import Godwit
+import Godwit
 
 /// Where alerts go: a webhook, and how it is spoken to.
 ///
@@ -53,7 +53,8 @@ public struct AlertChannel: Sendable, Hashable, Codable {
     /// What is wrong with the channel; nil when it can be kept.
     public var problem: String? {
         if !AlertRule.isName(name) {
-            return "'\(name.escapedForDisplay)' can't name a channel: use 1 to 64 of A–Z a–z 0–9 . _ -"
+            return
+                "'\(name.escapedForDisplay)' can't name a channel: use 1 to 64 of A–Z a–z 0–9 . _ -"
         }
         for place in [url, secret, previousSecret] {
             if let problem = place?.problem { return problem }
@@ -134,7 +135,9 @@ public struct SecretReader: Sendable {
         case .environment(let name):
             text = environment[name] ?? ""
         case .file(let name):
-            guard let folder else { throw WebhookRefusal("there is no folder of secrets for \(place)") }
+            guard let folder else {
+                throw WebhookRefusal("there is no folder of secrets for \(place)")
+            }
             guard let file = FileHandle(forReadingAtPath: "\(folder)/\(name)"),
                 let data = try? file.read(upToCount: 4097), data.count <= 4096
             else {

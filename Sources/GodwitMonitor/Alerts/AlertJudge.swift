@@ -47,7 +47,10 @@ public struct AlertJudge: Sendable {
         }
         words.sort { left, right in
             (left.phase.order, left.group.trigger.order, -left.group.count, left.group.firstAt)
-                < (right.phase.order, right.group.trigger.order, -right.group.count, right.group.firstAt)
+                < (
+                    right.phase.order, right.group.trigger.order, -right.group.count,
+                    right.group.firstAt
+                )
         }
         let free = max(0, Self.messagesPerMinute - 1 - sent.count)
         var messages: [AlertMessage] = []
@@ -67,7 +70,9 @@ public struct AlertJudge: Sendable {
 
     /// Marks what a message that was decided on by an earlier judge said, so that nobody says it again.
     mutating func remember(_ message: AlertMessage) {
-        guard let key = message.key, message.phase != .digest, message.phase != .test else { return }
+        guard let key = message.key, message.phase != .digest, message.phase != .test else {
+            return
+        }
         if message.phase == .resolved { return remove(key) }
         var group =
             groups[key]
@@ -76,7 +81,8 @@ public struct AlertJudge: Sendable {
                     rule: key.rule, trigger: message.trigger, queue: key.queue, group: key.group,
                     text: message.text, count: message.count, samples: message.samples,
                     at: message.lastAt), key)
-        group.count = max(group.count, message.count)
+        // Why not its count: whoever did not get to keep the group did not keep what it had read
+        // either, so the same letters are about to be counted again.
         group.toldCount = message.count
         group.toldAt = message.at
         put(group)

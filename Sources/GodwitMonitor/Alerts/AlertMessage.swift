@@ -48,7 +48,8 @@ public struct AlertMessage: Sendable, Hashable, Codable {
         groups = words.count
         let shown = words.prefix(10).map { word in
             let mark = word.phase == .resolved ? "resolved: " : ""
-            return "• \(mark)\(word.group.key.queue): \(word.group.text.cut(to: 120)) (\(word.group.count))"
+            return
+                "• \(mark)\(word.group.key.queue): \(word.group.text.cut(to: 120)) (\(word.group.count))"
         }
         let more = words.count > 10 ? ["… and \(words.count - 10) more groups"] : []
         text = (shown + more).joined(separator: "\n")

@@ -94,14 +94,17 @@ extension AlertRule {
         }
         if channels.isEmpty || channels.count > 8 { return "a rule has 1 to 8 channels" }
         if let wrong = channels.first(where: { !Self.isName($0) }) {
-            return "'\(wrong.escapedForDisplay)' can't name a channel: use 1 to 64 of A–Z a–z 0–9 . _ -"
+            return
+                "'\(wrong.escapedForDisplay)' can't name a channel: use 1 to 64 of A–Z a–z 0–9 . _ -"
         }
         if threshold < 1 { return "the threshold must be at least 1, it is \(threshold)" }
         if !(10...3600).contains(windowSeconds) {
             return "the window must be 10 to 3,600 seconds, it is \(windowSeconds)"
         }
         if queues.isEmpty || queues.utf8.count > 1024 { return "the queues take 1 to 1,024 bytes" }
-        if (query?.utf8.count ?? 0) > 4096 { return "the query has over 4,096 bytes" }
+        if let query, !query.isEmpty {
+            do { _ = try Query(query) } catch { return "the query can't be read: \(error)" }
+        }
         return nil
     }
 
@@ -133,13 +136,18 @@ extension AlertRule {
         }
     }
 
-    /// Whether a dead letter is one of those that the rule's query means.
+    /// Says of a dead letter whether the rule's query means it.
     ///
-    /// The one place where a rule's query is applied.
-    func matches(_ record: MessageRecord, in queue: QueueName) -> Bool {
-        guard let query, !query.isEmpty else { return true }
-        let text = "\(record.kind ?? "") \(record.reason ?? "")".lowercased()
-        return query.lowercased().split(separator: " ").allSatisfy { text.contains($0) }
+    /// The one place where a rule's query is applied. Dead letters are read without their bodies, so
+    /// `key`, `tag`, `size` and `args` are missing to it. One that can't be read means every letter: a
+    /// rule that was broken speaks too much rather than never.
+    func filter(
+        in queue: QueueName, at now: Timestamp
+    ) -> (MessageRecord) -> Bool {
+        guard let query, !query.isEmpty, let parsed = try? Query(query) else {
+            return { _ in true }
+        }
+        return { parsed.matches($0, in: queue, now: now) }
     }
 }
 

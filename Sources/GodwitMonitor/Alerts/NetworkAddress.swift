@@ -24,7 +24,9 @@ public struct NetworkAddress: Sendable, Hashable {
     /// Reads the strict form; nil for everything else, a zone included.
     public init?(_ text: String) {
         if text.utf8.contains(UInt8(ascii: ":")) {
-            guard text.utf8.count <= 45, text.utf8.allSatisfy(Self.isIPv6Character) else { return nil }
+            guard text.utf8.count <= 45, text.utf8.allSatisfy(Self.isIPv6Character) else {
+                return nil
+            }
             var address = in6_addr()
             guard inet_pton(AF_INET6, text, &address) == 1 else { return nil }
             bytes = withUnsafeBytes(of: &address) { [UInt8]($0) }
@@ -136,7 +138,8 @@ extension NetworkAddress {
         case (100, 64...127, _, _): return "it is shared by a carrier's customers (100.64.0.0/10)"
         case (127, _, _, _): return "it is loopback (127.0.0.0/8)"
         case (168, 63, 129, 16): return "it is a cloud's own service (168.63.129.16)"
-        case (169, 254, _, _): return "it is link-local, where clouds keep metadata (169.254.0.0/16)"
+        case (169, 254, _, _):
+            return "it is link-local, where clouds keep metadata (169.254.0.0/16)"
         case (172, 16...31, _, _): return "it is private (172.16.0.0/12)"
         case (192, 0, 0, _): return "it is reserved (192.0.0.0/24)"
         case (192, 0, 2, _), (198, 51, 100, _), (203, 0, 113, _):

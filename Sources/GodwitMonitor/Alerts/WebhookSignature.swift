@@ -80,7 +80,8 @@ public enum WebhookSignature {
         guard digits.count == 64 else { return nil }
         var bytes: [UInt8] = []
         for index in stride(from: 0, to: 64, by: 2) {
-            guard let high = Hex.value(of: digits[index]), let low = Hex.value(of: digits[index + 1])
+            guard let high = Hex.value(of: digits[index]),
+                let low = Hex.value(of: digits[index + 1])
             else { return nil }
             bytes.append(high << 4 | low)
         }

@@ -19,7 +19,8 @@ public struct WebhookURL: Sendable, Hashable {
         guard text.utf8.count <= 2048 else { throw WebhookRefusal("the URL is over 2,048 bytes") }
         guard text.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
             throw WebhookRefusal(
-                "the URL holds a space, a control byte or a letter outside ASCII: write such a host as xn--…")
+                "the URL holds a space, a control byte or a letter outside ASCII: write such a host as xn--…"
+            )
         }
         if text.utf8.contains(where: { "\\\"<>^`{|}#".utf8.contains($0) }) {
             throw WebhookRefusal("the URL holds one of \\ \" < > ^ ` { | } #")
@@ -43,7 +44,8 @@ public struct WebhookURL: Sendable, Hashable {
         let portText: Substring
         if authority.hasPrefix("[") {
             guard let close = authority.firstIndex(of: "]"),
-                let address = NetworkAddress(String(authority[..<close].dropFirst())), address.isIPv6
+                let address = NetworkAddress(String(authority[..<close].dropFirst())),
+                address.isIPv6
             else { throw WebhookRefusal("what stands between the brackets is no IPv6 address") }
             self.address = address
             host = address.description
@@ -84,7 +86,9 @@ public struct WebhookURL: Sendable, Hashable {
                 (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x2D || $0 == 0x5F
             }
             guard (1...63).contains(label.count), isPlain, label.first != 0x2D, label.last != 0x2D
-            else { throw WebhookRefusal("the host is no name: use letters, digits, - and single dots") }
+            else {
+                throw WebhookRefusal("the host is no name: use letters, digits, - and single dots")
+            }
         }
         // Why: resolvers read 2130706433, 0x7f.1 and 0177.0.0.1 as addresses (WHATWG URL §3.5).
         let last = labels[labels.count - 1]
@@ -96,7 +100,9 @@ public struct WebhookURL: Sendable, Hashable {
 
 extension WebhookURL: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
     /// Host and the last four characters: enough to know it, too little to use it.
-    public var description: String { "\(host)/…\(target.utf8.count < 12 ? "" : String(target.suffix(4)))" }
+    public var description: String {
+        "\(host)/…\(target.utf8.count < 12 ? "" : String(target.suffix(4)))"
+    }
     public var debugDescription: String { description }
     public var customMirror: Mirror { Mirror(self, children: ["url": description]) }
 }
