@@ -80,7 +80,7 @@ struct BenchQueue: AsyncParsableCommand {
                 await open.meter.close()
                 return report
             }
-            try store.output.one(report)
+            try store.output(StreamBenchReport.self).one(report)
             if report.lost > 0 || report.outOfOrder > 0 || report.shortWindows > 0 {
                 throw ExitCode(1)
             }
@@ -93,7 +93,7 @@ struct BenchQueue: AsyncParsableCommand {
             await open.meter.close()
             return report
         }
-        try store.output.one(report)
+        try store.output(BenchReport.self).one(report)
         if report.lost > 0 || report.duplicates > 0 { throw ExitCode(1) }
     }
 
