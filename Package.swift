@@ -116,7 +116,7 @@ let package = Package(
         .target(
             name: "GodwitMonitor",
             dependencies: [
-                "Godwit", "MessagePack",
+                "CGodwitSQLite", "Godwit", "MessagePack",
                 .product(name: "AsyncHTTPClient", package: "async-http-client", condition: monitor),
                 .product(name: "Crypto", package: "swift-crypto", condition: monitor),
                 .product(name: "GRDB", package: "GRDB.swift", condition: monitor),
@@ -135,6 +135,8 @@ let package = Package(
                 "Godwit", "GodwitMonitor",
                 .product(name: "Hummingbird", package: "hummingbird", condition: http),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio", condition: http),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             swiftSettings: settings),
         .target(name: "GodwitTesting", dependencies: ["Godwit"], swiftSettings: settings),
@@ -144,6 +146,7 @@ let package = Package(
                 "Godwit", "GodwitHTTP", "GodwitMonitor", "GodwitSQLite", "GodwitRedis",
                 "GodwitStreams", "MessagePack", "RedisClient",
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(
@@ -190,8 +193,11 @@ let package = Package(
             name: "GodwitTests",
             dependencies: [
                 "Godwit", "GodwitTesting", "MessagePack",
+                .product(name: "InMemoryTracing", package: "swift-distributed-tracing"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "MetricsTestKit", package: "swift-metrics"),
+                .product(name: "Tracing", package: "swift-distributed-tracing"),
             ],
             swiftSettings: settings),
         .testTarget(
@@ -201,8 +207,9 @@ let package = Package(
             name: "GodwitMonitorTests",
             dependencies: [
                 "Godwit", "GodwitMonitor", "GodwitRedis", "GodwitSQLite", "GodwitTesting",
-                "TestRedis",
+                "MessagePack", "TestRedis",
                 .product(name: "AsyncHTTPClient", package: "async-http-client", condition: monitor),
+                .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "NIOCore", package: "swift-nio", condition: monitor),
                 .product(name: "NIOHTTP1", package: "swift-nio", condition: monitor),
                 .product(name: "NIOPosix", package: "swift-nio", condition: monitor),
@@ -214,6 +221,8 @@ let package = Package(
                 "Godwit", "GodwitHTTP", "GodwitMonitor", "GodwitTesting", "TestRedis",
                 .product(name: "AsyncHTTPClient", package: "async-http-client", condition: http),
                 .product(name: "Hummingbird", package: "hummingbird", condition: http),
+                .product(name: "Metrics", package: "swift-metrics"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             swiftSettings: settings),
         .target(name: "TestRedis", path: "Tests/TestRedis", swiftSettings: settings),

@@ -29,6 +29,11 @@ struct KeySpace: Sendable {
         self.init(namespace: namespace, tag: "{\(namespace):s:\(stream.text):0}:")
     }
 
+    /// A folder of the board: its notes are `n`, when they end `x`.
+    init(namespace: String, folder: NoteFolder) {
+        self.init(namespace: namespace, tag: "{\(namespace):b:\(folder.rawValue)}:")
+    }
+
     private init(namespace: String, tag: String) {
         registry = Self.registry(of: namespace)
         self.tag = tag

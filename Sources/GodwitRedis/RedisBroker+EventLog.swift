@@ -41,6 +41,43 @@ extension RedisBroker: EventLog {
         _ = try await value(of: RedisCommand(["HSET", cfg, "archived", text]), what)
     }
 
+    /// Exact up to 63 entries, and where all that is archived was pruned; else it may count archived
+    /// entries that no prune has dropped yet.
+    public func backlog(of queue: QueueName) async throws(BrokerError) -> EventBacklog {
+        let what = "measure the events of '\(queue)'"
+        let keys = book(queue).keys
+        let ev = keys.key("ev")
+        let values = try await values(
+            of: [
+                RedisCommand(["XLEN", ev]), RedisCommand(["HGET", keys.key("cfg"), "archived"]),
+                RedisCommand(["HGET", keys.key("st"), "evdropped"]),
+                RedisCommand(["XRANGE", ev, "-", "+", "COUNT", "1"]),
+            ], what)
+        guard values.count == 4, let length = values[0].int else {
+            throw failure.unreadable(what)
+        }
+        var backlog = EventBacklog(
+            waiting: min(length, EventBacklog.mostCounted), dropped: values[2].int ?? 0,
+            archived: values[1].string.map { EventPosition($0) })
+        var first = Self.position(of: values[3].elements?.first)
+        if let text = values[1].string, let mark = Self.parts(of: text), let oldest = first,
+            oldest <= mark
+        {
+            let looks = 64
+            let command = RedisCommand(["XRANGE", ev, "(" + text, "+", "COUNT", "\(looks)"])
+            let rest = try await value(of: command, what).elements ?? []
+            if rest.count < looks { backlog.waiting = rest.count }
+            first = Self.position(of: rest.first)
+        }
+        // The first half of an entry's id is when it was written, by the store's clock.
+        backlog.oldestAt = first.map { Timestamp(milliseconds: Int64(clamping: $0.0)) }
+        return backlog
+    }
+
+    private static func position(of entry: RESPValue?) -> (UInt64, UInt64)? {
+        entry?.elements?.first?.string.flatMap { parts(of: $0) }
+    }
+
     private func batch(
         _ id: String, _ fields: [RESPValue], _ what: String
     ) throws(BrokerError) -> EventBatch {

@@ -115,6 +115,7 @@ public final class RedisBroker: Broker {
     public var `operator`: any Operator { self }
     public var inspector: any Inspector { self }
     public var eventLog: any EventLog { self }
+    public var board: any Board { self }
 
     public var isShutDown: Bool { state.withLock { $0.isClosed } }
 

@@ -91,6 +91,7 @@ package struct Scripts: Sendable {
     let reclaim, redrive, promote, cancel, purge, prune: RedisScript
     let streamAppend, streamReserve, streamCommit, streamCommitEmit, streamRenew: RedisScript
     let streamReclaim, streamExpire, streamOperate, streamLook: RedisScript
+    let noteWrite, noteErase: RedisScript
 
     /// `isVirtual`: the time is the last argument of every call, instead of the server's own.
     package init(isVirtual: Bool) {
@@ -130,13 +131,16 @@ package struct Scripts: Sendable {
         streamOperate = script(
             "stream_operate", PackageResources.stream_operate_lua, emits: true)
         streamLook = script("stream_look", PackageResources.stream_look_lua)
+        noteWrite = script("note_write", PackageResources.note_write_lua)
+        noteErase = script("note_erase", PackageResources.note_erase_lua)
     }
 
     package var all: [RedisScript] {
         [
             enqueue, reserve, ack, settle, renew, checkpoint, reclaim, redrive, promote, cancel,
             purge, prune, streamAppend, streamReserve, streamCommit, streamCommitEmit, streamRenew,
-            streamReclaim, streamExpire, streamOperate, streamLook,
+            streamReclaim, streamExpire, streamOperate, streamLook, noteWrite,
+            noteErase,
         ]
     }
 }

@@ -132,6 +132,7 @@ struct StoredMessage {
             count: record?.count ?? Int(entry.count) + (state == .leased ? 1 : 0),
             executedAt: record?.executedAt, worker: record?.worker,
             uniqueKey: state.hasEnded ? nil : uniqueKey, reason: reason(record),
+            verdict: state == .leased ? nil : state.verdict ?? verdict(record),
             checkpoint: state.hasEnded ? nil : checkpoint,
             attempts: state.hasEnded ? [] : attempts, body: body)
         switch state {
@@ -156,6 +157,22 @@ struct StoredMessage {
         message.worker = UInt32(truncatingIfNeeded: lease.token.nonce >> 32)
         message.count = Int(entry.count) + 1
         return message
+    }
+
+    /// How the last run ended. A letter d is a reject, but for what the store itself writes: a crash-loop
+    /// has lost three leases, and a lost body leaves no attempt behind.
+    private func verdict(_ record: StoredRecord?) -> Event.Move? {
+        guard case .settled(let letter, _, let reason)? = record?.place else { return nil }
+        switch letter {
+        case UInt8(ascii: "s"): return .retry
+        case UInt8(ascii: "r"): return .release
+        case UInt8(ascii: "l"): return .reclaim
+        case UInt8(ascii: "d"):
+            if reason == "crash-loop", record?.entry.lost ?? 0 > 2 { return .crashLoop }
+            let isLost = reason == RedisBroker.payloadLost && attempts.last?.reason != reason
+            return isLost ? .payloadLost : .reject
+        default: return nil
+        }
     }
 
     /// The reason of the last settle that gave one.

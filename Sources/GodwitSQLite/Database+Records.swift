@@ -78,6 +78,8 @@ extension Database {
         record.executedAt = hasRun ? token.executedAt : nil
         record.worker = hasRun ? token.worker : nil
         record.reason = (row["reason"] as Data?).map { String(decoding: $0, as: UTF8.self) }
+        record.verdict =
+            state.verdict ?? Letter.move(row["letter"], isDead: state == .dead)
         switch state {
         case .ready: break
         case .scheduled: record.dueAt = at

@@ -22,6 +22,16 @@ extension SQLiteBroker: Inspector {
         }
     }
 
+    public func kinds(of queue: QueueName) async throws(BrokerError) -> [KindCount] {
+        try await reader.read("count the kinds of '\(queue)'") { db in
+            try db.queueState(queue).map { try db.kindCounts(of: $0) } ?? []
+        }
+    }
+
+    public func find(_ id: MessageID) async throws(BrokerError) -> FoundMessage? {
+        try await reader.read("find \(id)") { try $0.find(id) }
+    }
+
     public func messages(
         _ state: MessageState, in queue: QueueName, after cursor: PageCursor?, limit: Int
     ) async throws(BrokerError) -> MessagePage {

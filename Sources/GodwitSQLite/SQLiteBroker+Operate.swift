@@ -106,4 +106,10 @@ extension SQLiteBroker: EventLog {
             try store.markArchived(sequence, in: queue)
         }
     }
+
+    public func backlog(of queue: QueueName) async throws(BrokerError) -> EventBacklog {
+        try await reader.read("measure the events of '\(queue)'") { db in
+            try db.queueState(queue).map { try db.backlog(of: $0) } ?? EventBacklog(waiting: 0)
+        }
+    }
 }

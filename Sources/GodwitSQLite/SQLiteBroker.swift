@@ -51,6 +51,7 @@ public final class SQLiteBroker: Broker {
     public var `operator`: any Operator { self }
     public var inspector: any Inspector { self }
     public var eventLog: any EventLog { self }
+    public var board: any Board { self }
 
     public func wait(for kinds: [Kind]?, in queue: QueueName, upTo timeout: Duration) async {
         await waiters.wait(for: kinds, in: .queue(queue), upTo: timeout)

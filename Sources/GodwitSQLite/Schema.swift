@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import GRDB
+import Godwit
 
 /// The tables, by named migrations that are never edited once released.
 ///
@@ -15,6 +16,7 @@ import GRDB
 ///     lane_state  lane → its state, where that has more than `Schema.inlineBody` bytes
 ///     point       lane, place → a point: the window below the lane's `head`, what waits from there on
 ///     dropped     stream, sequence → a key that was dropped whole, the last 1000
+///     note        folder, name → a note of the board; the empty name holds the folder's last version
 ///
 /// Text that comes from users is kept as its bytes: SQLite's own text ends at a NUL.
 ///
@@ -34,6 +36,9 @@ enum Schema {
         }
         migrator.registerMigration("2026-11 streams of keyed points") { db in
             try db.execute(sql: streams)
+        }
+        migrator.registerMigration("2026-11 notes of the board") { db in
+            try db.execute(sql: notes)
         }
         return migrator
     }
@@ -153,6 +158,20 @@ enum Schema {
             PRIMARY KEY (stream, sequence)
         ) WITHOUT ROWID;
         """
+
+    // The index also lists notes that never end: it counts a folder without touching their bytes.
+    private static let notes = """
+        CREATE TABLE note (
+            folder TEXT NOT NULL,
+            name BLOB NOT NULL,
+            version INTEGER NOT NULL,
+            written_at INTEGER NOT NULL,
+            expires_at INTEGER,
+            bytes BLOB NOT NULL,
+            PRIMARY KEY (folder, name)
+        ) WITHOUT ROWID;
+        CREATE INDEX note_expires ON note (folder, expires_at);
+        """
 }
 
 /// Where a lane is, as it stands in `lane.phase`; suspects have a list of their own.
@@ -186,4 +205,16 @@ enum Letter {
     static let ran: Int64 = 4
     static let reject: Int64 = 5
     static let crashLoop: Int64 = 6
+
+    /// How that run ended; a dead letter that says nothing had lost its body.
+    static func move(_ letter: Int64, isDead: Bool) -> Event.Move? {
+        switch letter {
+        case retry: .retry
+        case release: .release
+        case lost: .reclaim
+        case reject: .reject
+        case crashLoop: .crashLoop
+        default: isDead ? .payloadLost : nil
+        }
+    }
 }

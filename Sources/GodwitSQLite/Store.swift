@@ -25,6 +25,8 @@ final class Store {
     var turn = 0
     /// What this transaction has read of streams.
     var streams = StreamRows()
+    /// Nil until the first note is written.
+    var noteStatements: NoteStatements?
 
     // What never changes once it is committed; emptied when a transaction is rolled back.
     private var numbers: [QueueName: Int64] = [:]
@@ -44,6 +46,7 @@ final class Store {
     func close() {
         sql.finalize()
         streams.statements?.finalize()
+        noteStatements?.finalize()
         sqlite3_wal_hook(database, nil, nil)
         try? connection.close()
         frames.deallocate()

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import Godwit
 
-/// The operator, inspector and event log of a ``FaultyBroker``: each call is one `operate`, `inspect`
-/// or `events` that may have a fault in line.
-struct FaultyView: Operator, Inspector, EventLog {
+/// The operator, inspector, event log and board of a ``FaultyBroker``: each call is one `operate`,
+/// `inspect`, `events` or `board` that may have a fault in line.
+struct FaultyView: Operator, Inspector, EventLog, Board {
     let broker: FaultyBroker
     let inner: any Broker
 
@@ -87,6 +87,16 @@ struct FaultyView: Operator, Inspector, EventLog {
         }
     }
 
+    func kinds(of queue: QueueName) async throws(BrokerError) -> [KindCount] {
+        try await inspect { () async throws(BrokerError) in
+            try await inner.inspector.kinds(of: queue)
+        }
+    }
+
+    func find(_ id: MessageID) async throws(BrokerError) -> FoundMessage? {
+        try await inspect { () async throws(BrokerError) in try await inner.inspector.find(id) }
+    }
+
     func messages(
         _ state: MessageState, in queue: QueueName, after cursor: PageCursor?, limit: Int
     ) async throws(BrokerError) -> MessagePage {
@@ -116,6 +126,43 @@ struct FaultyView: Operator, Inspector, EventLog {
     ) async throws(BrokerError) {
         try await broker.perform(.events) { () async throws(BrokerError) in
             try await inner.eventLog.markArchived(through: position, in: queue)
+        }
+    }
+
+    func backlog(of queue: QueueName) async throws(BrokerError) -> EventBacklog {
+        try await broker.perform(.events) { () async throws(BrokerError) in
+            try await inner.eventLog.backlog(of: queue)
+        }
+    }
+
+    // MARK: Board
+
+    func notes(in folder: NoteFolder) async throws(BrokerError) -> [Note] {
+        try await broker.perform(.board) { () async throws(BrokerError) in
+            try await inner.board.notes(in: folder)
+        }
+    }
+
+    func note(_ name: String, in folder: NoteFolder) async throws(BrokerError) -> Note? {
+        try await broker.perform(.board) { () async throws(BrokerError) in
+            try await inner.board.note(name, in: folder)
+        }
+    }
+
+    func write(
+        _ bytes: [UInt8], as name: String, in folder: NoteFolder, for time: Duration?,
+        if expected: NoteExpectation
+    ) async throws(BrokerError) -> Bool {
+        try await broker.perform(.board) { () async throws(BrokerError) in
+            try await inner.board.write(bytes, as: name, in: folder, for: time, if: expected)
+        }
+    }
+
+    func erase(
+        _ name: String, in folder: NoteFolder, if expected: NoteExpectation
+    ) async throws(BrokerError) -> Bool {
+        try await broker.perform(.board) { () async throws(BrokerError) in
+            try await inner.board.erase(name, in: folder, if: expected)
         }
     }
 }

@@ -10,8 +10,8 @@ public final class FaultyBroker: Broker {
     /// The words that can be made to fail, and that are counted.
     public enum Word: String, Sendable, Hashable, CaseIterable {
         case enqueue, reserve, settle, renew, checkpoint, promote, reclaim, prune, wait
-        /// Any call of the operator, the inspector or the event log.
-        case operate, inspect, events
+        /// Any call of the operator, the inspector, the event log or the board.
+        case operate, inspect, events, board
     }
 
     public enum Fault: Sendable {
@@ -52,7 +52,7 @@ public final class FaultyBroker: Broker {
 
     /// How often any word of a message's life was called: what operates and looks does not count.
     public var calls: Int {
-        let apart: Set<Word> = [.operate, .inspect, .events]
+        let apart: Set<Word> = [.operate, .inspect, .events, .board]
         return state.withLock {
             $0.calls.reduce(0) { apart.contains($1.key) ? $0 : $0 + $1.value }
         }
@@ -124,6 +124,7 @@ public final class FaultyBroker: Broker {
     public var `operator`: any Operator { FaultyView(broker: self, inner: inner) }
     public var inspector: any Inspector { FaultyView(broker: self, inner: inner) }
     public var eventLog: any EventLog { FaultyView(broker: self, inner: inner) }
+    public var board: any Board { FaultyView(broker: self, inner: inner) }
 
     public func enqueue(
         _ messages: [NewMessage], to queue: QueueName

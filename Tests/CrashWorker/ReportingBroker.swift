@@ -21,6 +21,7 @@ final class ReportingBroker: Broker {
     var `operator`: any Operator { broker.operator }
     var inspector: any Inspector { broker.inspector }
     var eventLog: any EventLog { broker.eventLog }
+    var board: any Board { broker.board }
 
     // MARK: What is reported
 

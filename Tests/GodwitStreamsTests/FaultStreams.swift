@@ -118,6 +118,7 @@ final class FaultStreams: StreamBroker {
     var `operator`: any Operator { inner.operator }
     var inspector: any Inspector { inner.inspector }
     var eventLog: any EventLog { inner.eventLog }
+    var board: any Board { inner.board }
 
     func enqueue(
         _ messages: [NewMessage], to queue: QueueName

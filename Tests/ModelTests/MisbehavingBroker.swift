@@ -29,6 +29,7 @@ final class MisbehavingBroker: Broker {
     var isShutDown: Bool { broker.isShutDown }
     var inspector: any Inspector { self }
     var eventLog: any EventLog { broker }
+    var board: any Board { broker }
 
     // MARK: In and out
 
@@ -266,6 +267,14 @@ extension MisbehavingBroker: Inspector {
         _ id: MessageID, in queue: QueueName
     ) async throws(BrokerError) -> MessageRecord? {
         try await broker.message(id, in: queue)
+    }
+
+    func kinds(of queue: QueueName) async throws(BrokerError) -> [KindCount] {
+        try await broker.kinds(of: queue)
+    }
+
+    func find(_ id: MessageID) async throws(BrokerError) -> FoundMessage? {
+        try await broker.find(id)
     }
 
     func messages(

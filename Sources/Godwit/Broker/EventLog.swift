@@ -21,10 +21,13 @@ public struct EventBacklog: Sendable, Hashable {
     public var waiting: Int
     /// When the oldest of them was written.
     public var oldestAt: Timestamp?
-    /// Events that were dropped unarchived since the queue was first used.
+    /// Events (on Redis: entries) that were dropped unarchived since the queue was first used.
     public var dropped: Int
     /// What ``EventLog/markArchived(through:in:)`` said last.
     public var archived: EventPosition?
+
+    /// More are not counted.
+    public static let mostCounted = 10_000
 
     public init(
         waiting: Int, oldestAt: Timestamp? = nil, dropped: Int = 0, archived: EventPosition? = nil

@@ -10,7 +10,8 @@ public protocol Inspector: Sendable {
     /// One message by its id, with its body while it is kept; nil when it was never here or is gone.
     func message(_ id: MessageID, in queue: QueueName) async throws(BrokerError) -> MessageRecord?
 
-    /// The kinds that were ever enqueued there, with how many are ready and since when; at most 10,000.
+    /// The kinds that were ever enqueued there, by name, with how many are ready and since when; at most
+    /// 10,000. What stands in ``KindCount`` is exact up to 10,000 ready messages of a kind.
     func kinds(of queue: QueueName) async throws(BrokerError) -> [KindCount]
 
     /// One message by its id alone, wherever it is: a live one before one that ended or was forwarded.
@@ -82,7 +83,7 @@ public struct KindCount: Sendable, Hashable {
     public var kind: String
     public var hash: UInt32
     public var ready: Int
-    /// Since when the oldest of them waits.
+    /// Since when the oldest of them waits, out of the first few in each of its lines.
     public var oldestReadyAt: Timestamp?
 
     public init(kind: String, hash: UInt32, ready: Int, oldestReadyAt: Timestamp? = nil) {
@@ -90,6 +91,51 @@ public struct KindCount: Sendable, Hashable {
         self.hash = hash
         self.ready = ready
         self.oldestReadyAt = oldestReadyAt
+    }
+}
+
+extension KindCount {
+    /// How many at the head of a line are asked since when they wait. Why more than the first: what was
+    /// released or reclaimed stands before the others and waits since that moment only.
+    package static let looks = 8
+
+    package mutating func note(_ readyAt: Timestamp) {
+        oldestReadyAt = min(oldestReadyAt ?? readyAt, readyAt)
+    }
+}
+
+extension MessageState {
+    /// The verdict that a state says by itself; nil where it is kept elsewhere.
+    package var verdict: Event.Move? {
+        switch self {
+        case .completed: .ack
+        case .cancelled: .cancel
+        case .forwarded: .forward
+        case .ready, .scheduled, .leased, .dead: nil
+        }
+    }
+
+    /// Which of two records of one id tells more: a live one, then one that ended, then where it was
+    /// forwarded.
+    package var rank: Int {
+        switch self {
+        case .ready, .scheduled, .leased: 0
+        case .dead: 1
+        case .completed, .cancelled: 2
+        case .forwarded: 3
+        }
+    }
+}
+
+extension FoundMessage {
+    /// Live before ended; of two alike the later one, then by name of the queue.
+    package func goesBefore(_ other: FoundMessage) -> Bool {
+        let (mine, theirs) = (record.state.rank, other.record.state.rank)
+        if mine != theirs { return mine < theirs }
+        if record.entry.epoch != other.record.entry.epoch {
+            return record.entry.epoch > other.record.entry.epoch
+        }
+        return queue < other.queue
     }
 }
 
@@ -140,7 +186,8 @@ public struct MessageRecord: Sendable, Hashable {
     public var uniqueKey: String?
     /// The reason of the last settle that gave one.
     public var reason: String?
-    /// How the last run ended; nil before the first end of one.
+    /// How the last run ended, or what ended the message; nil before the first end of a run and while
+    /// one is under way. A redrive begins anew.
     public var verdict: Event.Move?
     public var checkpoint: [UInt8]?
     /// The last 10 runs that failed or were lost, oldest first; kept with a dead letter.
@@ -173,6 +220,12 @@ public struct MessageRecord: Sendable, Hashable {
     }
 
     public var id: MessageID { entry.id }
+
+    /// What its last failure has in common with others; nil when nothing of it failed.
+    public var fingerprint: Fingerprint? {
+        guard let reason, !reason.isEmpty, !state.hasEnded else { return nil }
+        return Fingerprint(kind: kind ?? "", reason: reason)
+    }
 }
 
 /// Where the next page begins; opaque, and only good for the call that gave it.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Tracing
 
 extension Queue {
     /// Accepts one job; returns when the store has it.
@@ -11,8 +12,9 @@ extension Queue {
     public func enqueue<J: Job>(
         _ job: J, _ options: EnqueueOption...
     ) async throws(EnqueueError) -> Enqueued {
-        let message = try message(for: job, EnqueueOptions(J.defaults, options))
-        return try await accept([message])[0]
+        try await publish(EnqueueOptions(J.defaults, options)) { options throws(EnqueueError) in
+            [try message(for: job, options)]
+        }[0]
     }
 
     /// Accepts many jobs in as few trips to the store as its limits allow, in their order.
@@ -24,11 +26,12 @@ extension Queue {
     public func enqueue<J: Job>(
         contentsOf jobs: some Sequence<J>, _ options: EnqueueOption...
     ) async throws(EnqueueError) -> [Enqueued] {
-        let options = EnqueueOptions(J.defaults, options)
-        var messages: [NewMessage] = []
-        messages.reserveCapacity(jobs.underestimatedCount)
-        for job in jobs { messages.append(try message(for: job, options)) }
-        return try await accept(messages)
+        try await publish(EnqueueOptions(J.defaults, options)) { options throws(EnqueueError) in
+            var messages: [NewMessage] = []
+            messages.reserveCapacity(jobs.underestimatedCount)
+            for job in jobs { messages.append(try message(for: job, options)) }
+            return messages
+        }
     }
 
     /// Accepts a payload as it stands, under a kind's wire name: for bytes that somebody else made.
@@ -42,13 +45,14 @@ extension Queue {
     package func enqueue(
         kind: Kind, payloads: [[UInt8]], as contentType: ContentType, _ options: [EnqueueOption]
     ) async throws(EnqueueError) -> [Enqueued] {
-        let options = EnqueueOptions(JobDefaults(), options)
-        var messages: [NewMessage] = []
-        messages.reserveCapacity(payloads.count)
-        for payload in payloads {
-            messages.append(try message(of: kind, payload, contentType, options))
+        try await publish(EnqueueOptions(JobDefaults(), options)) { options throws(EnqueueError) in
+            var messages: [NewMessage] = []
+            messages.reserveCapacity(payloads.count)
+            for payload in payloads {
+                messages.append(try message(of: kind, payload, contentType, options))
+            }
+            return messages
         }
-        return try await accept(messages)
     }
 
     func message<J: Job>(
@@ -80,11 +84,31 @@ extension Queue {
             isResend: options.id != nil, body: body)
     }
 
+    /// Makes messages and hands them over, inside a producer's span where somebody traces.
+    private func publish(
+        _ options: EnqueueOptions,
+        _ make: (EnqueueOptions) throws(EnqueueError) -> [NewMessage]
+    ) async throws(EnqueueError) -> [Enqueued] {
+        guard let tracer = Spans.tracer else { return try await accept(try make(options)) }
+        var options = options
+        let span = Spans.publish(to: name, &options.headers, by: tracer)
+        do throws(EnqueueError) {
+            let messages = try make(options)
+            Spans.describe(span, messages)
+            let accepted = try await accept(messages)
+            span.end()
+            return accepted
+        } catch {
+            Spans.end(span, failing: error, as: "enqueue")
+            throw error
+        }
+    }
+
     private func accept(_ messages: [NewMessage]) async throws(EnqueueError) -> [Enqueued] {
         if messages.isEmpty { return [] }
         let outcomes: [EnqueueOutcome]
         do {
-            outcomes = try await broker.enqueue(messages, to: name)
+            outcomes = try await calls.enqueue(messages)
         } catch {
             throw .broker(error, ids: messages.map(\.id))
         }

@@ -2,13 +2,16 @@
 
 /// A named queue on a broker: where producers put jobs and workers take them from.
 ///
-/// A small value; making one opens nothing and creates nothing.
+/// A small value; making one opens nothing and creates nothing. It counts for the metrics factory
+/// that is current then, so bootstrap `MetricsSystem` first.
 public struct Queue: Sendable {
     public let name: QueueName
     public let broker: any Broker
     /// How this producer writes payloads. Workers read what the message says it is.
     public let codec: any Codec
     let ids: MessageIDSequence
+    /// Where this process counts; nil when nobody wants to know.
+    let meters: QueueMeters?
 
     public init(
         _ name: QueueName, on broker: any Broker, codec: any Codec = MessagePackCodec()
@@ -17,6 +20,7 @@ public struct Queue: Sendable {
         self.broker = broker
         self.codec = codec
         self.ids = MessageIDSequence()
+        self.meters = MeterBook.current?.meters(of: name)
     }
 
     /// A fresh id by the store's clock.

@@ -11,6 +11,10 @@ extension Ledger {
     package mutating func markArchived(through position: EventPosition, in queue: QueueName) {
         books[open(queue)].log.markArchived(through: position)
     }
+
+    package func backlog(of queue: QueueName) -> EventBacklog {
+        numbers[queue].map { books[$0].log.backlog } ?? EventBacklog(waiting: 0)
+    }
 }
 
 extension Book {
@@ -57,6 +61,14 @@ extension Book {
                 place += 1
             }
             return batches
+        }
+
+        var backlog: EventBacklog {
+            let start = calls.partition { $0.number <= archived ?? 0 }
+            return EventBacklog(
+                waiting: min(EventBacklog.mostCounted, calls.count - start),
+                oldestAt: calls[start]?.events.first?.at, dropped: dropped,
+                archived: archived.map { EventPosition("\($0)") })
         }
 
         mutating func markArchived(through position: EventPosition) {

@@ -12,6 +12,21 @@ extension Ledger {
         return books[number].record(of: slot, withBody: true)
     }
 
+    package func kinds(of queue: QueueName) -> [KindCount] {
+        numbers[queue].map { books[$0].kindCounts } ?? []
+    }
+
+    package func find(_ id: MessageID) -> FoundMessage? {
+        var best: FoundMessage?
+        for (name, number) in numbers {
+            guard let slot = books[number].live(id) else { continue }
+            let found = FoundMessage(
+                queue: name, record: books[number].record(of: slot, withBody: true))
+            if best.map({ found.goesBefore($0) }) ?? true { best = found }
+        }
+        return best
+    }
+
     package func messages(
         _ state: MessageState, in queue: QueueName, after cursor: PageCursor?, limit: Int
     ) -> MessagePage {
@@ -37,6 +52,27 @@ extension Book {
         return counts
     }
 
+    var kindCounts: [KindCount] {
+        kinds.enumerated().map { number, kind in
+            var count = KindCount(kind: kind.name, hash: kind.hash, ready: 0)
+            for line in lines[number * 16..<number * 16 + 16] {
+                count.ready += line.count
+                var looked = 0
+                for place in 0..<line.count where ghostCount > 0 || looked < KindCount.looks {
+                    guard let waiting = line[place] else { break }
+                    let slot = slots[Int(waiting.slot)]
+                    if slot.isGhost {
+                        count.ready -= 1
+                    } else if looked < KindCount.looks {
+                        looked += 1
+                        count.note(slot.entry.readyAt)
+                    }
+                }
+            }
+            return count
+        }.sorted { $0.kind < $1.kind }
+    }
+
     func record(of slot: Int32, withBody: Bool) -> MessageRecord {
         let kept = slots[Int(slot)]
         let isOver = kept.state.hasEnded || kept.state == .dead
@@ -48,9 +84,26 @@ extension Book {
             dueAt: kept.state == .scheduled ? moment(due.node(of: slot, positions)) : nil,
             leaseDeadline: kept.state == .leased ? moment(leases.node(of: slot, positions)) : nil,
             worker: kept.hasRun ? UInt32(truncatingIfNeeded: kept.nonce >> 32) : nil,
-            uniqueKey: uniqueNames[slot], reason: reasons[slot], checkpoint: checkpoints[slot],
+            uniqueKey: uniqueNames[slot], reason: reasons[slot],
+            verdict: verdict(of: slot), checkpoint: checkpoints[slot],
             attempts: attempts[slot] ?? [],
             body: withBody && !kept.state.hasEnded ? kept.body : nil)
+    }
+
+    private func verdict(of slot: Int32) -> Event.Move? {
+        let kept = slots[Int(slot)]
+        if let move = kept.state.verdict { return move }
+        return switch kept.mark {
+        case .none: nil
+        case .ack: .ack
+        case .retry: .retry
+        case .release: .release
+        case .reject:
+            attempts[slot]?.last?.verdict == Event.Move.crashLoop.rawValue ? .crashLoop : .reject
+        case .forward: .forward
+        case .cancel: .cancel
+        case .reclaim: .reclaim
+        }
     }
 
     func page(_ state: MessageState, after cursor: PageCursor?, _ limit: Int) -> MessagePage {

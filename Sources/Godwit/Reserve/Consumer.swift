@@ -91,7 +91,7 @@ public final class Consumer: Sendable {
                 continue
             }
             do throws(BrokerError) {
-                let reservation = try await broker.reserve(request, from: queue.name)
+                let reservation = try await queue.calls.reserve(request)
                 refilled(kind, reservation)
                 failures = 0
                 if reservation.messages.isEmpty {
@@ -135,8 +135,8 @@ public final class Consumer: Sendable {
     private func keepUp(_ now: Timestamp) async throws(BrokerError) {
         guard state.withLock({ $0.isUpkeepDue(now) }) else { return }
         do throws(BrokerError) {
-            try await queue.broker.reclaim(64, in: queue.name)
-            try await queue.broker.prune(64, in: queue.name)
+            try await queue.calls.reclaim(64)
+            try await queue.calls.prune(64)
         } catch {
             guard error.isPassing else { throw error }
             Logger.current.warning(
@@ -164,7 +164,7 @@ public final class Consumer: Sendable {
         let fresh = keeper.withLock { keeper -> LeaseKeeper<LeaseToken>? in
             guard keeper == nil else { return nil }
             keeper = LeaseKeeper(
-                broker: queue.broker, queue: queue.name, lease: options.lease,
+                queue.calls, time: queue.broker.time, lease: options.lease,
                 held: { [weak self] now in
                     guard let self else { return [] }
                     let (tokens, forgotten) = self.state.withLock { state in
@@ -182,6 +182,7 @@ public final class Consumer: Sendable {
                         } ?? (0, [])
                     waiters.forEach { $0.fire() }
                     guard lost > 0 else { return }
+                    self?.queue.meters?.lost(lost)
                     Logger.current.warning(
                         "\(lost) lease(s) are lost; what is settled on them counts no more")
                 })
@@ -204,7 +205,7 @@ public final class Consumer: Sendable {
         var settlement = [Settlement(leased.token, verdict)]
         var outcome: Result<[SettleOutcome], BrokerError>
         if let request, let kind {
-            let both = await broker.settle(settlement, thenReserve: request, from: queue.name)
+            let both = await queue.calls.settle(settlement, thenReserve: request)
             refilled(kind, try? both.reserved.get())
             outcome = both.settled
         } else {
@@ -239,7 +240,7 @@ public final class Consumer: Sendable {
         _ settlements: [Settlement]
     ) async -> Result<[SettleOutcome], BrokerError> {
         do throws(BrokerError) {
-            return .success(try await queue.broker.settle(settlements, in: queue.name))
+            return .success(try await queue.calls.settle(settlements))
         } catch {
             return .failure(error)
         }

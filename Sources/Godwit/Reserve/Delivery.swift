@@ -70,15 +70,14 @@ public struct Delivery<Payload: Sendable>: ~Copyable, Sendable {
 
     /// Puts the lease's end at `lease` from now at the earliest.
     public func renew(for lease: Duration) async throws {
-        let outcomes = try await consumer.queue.broker.renew(
-            [leased.token], for: lease, in: consumer.queue.name)
+        let outcomes = try await consumer.queue.calls.renew([leased.token], for: lease)
         guard outcomes == [.done] else { throw LeaseLost(id: id) }
     }
 
     /// Keeps up to 4 KiB for the next run of this message; the last write wins.
     public func checkpoint(_ bytes: [UInt8]) async throws {
-        let outcomes = try await consumer.queue.broker.checkpoint(
-            [Checkpoint(leased.token, bytes)], in: consumer.queue.name)
+        let outcomes = try await consumer.queue.calls.checkpoint(
+            [Checkpoint(leased.token, bytes)])
         guard outcomes == [.done] else { throw LeaseLost(id: id) }
     }
 

@@ -54,15 +54,14 @@ public struct JobContext: Sendable {
     ///
     /// Throws ``LeaseLost`` when somebody else may have the message; then nothing was written.
     public func checkpoint(_ bytes: [UInt8]) async throws {
-        let outcomes = try await queue.broker.checkpoint(
-            [Checkpoint(leased.token, bytes)], in: queue.name)
+        let outcomes = try await queue.calls.checkpoint([Checkpoint(leased.token, bytes)])
         guard outcomes == [.done] else { throw LeaseLost(id: id) }
     }
 
     /// Puts the lease's end at `lease` from now; the worker renews by itself, so this is for a
     /// handler that knows it needs a longer one.
     public func renew(for lease: Duration) async throws {
-        let outcomes = try await queue.broker.renew([leased.token], for: lease, in: queue.name)
+        let outcomes = try await queue.calls.renew([leased.token], for: lease)
         guard outcomes == [.done] else { throw LeaseLost(id: id) }
     }
 }

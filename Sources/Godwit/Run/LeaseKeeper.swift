@@ -90,12 +90,13 @@ package final class LeaseKeeper<Token: Sendable>: Sendable {
 extension LeaseKeeper where Token == LeaseToken {
     /// Keeps leases on messages of a queue.
     convenience init(
-        broker: any Broker, queue: QueueName, lease: Duration,
+        _ calls: MeteredCalls, time: any TimeSource, lease: Duration,
         held: @escaping @Sendable (Timestamp) -> [LeaseToken],
         lost: @escaping @Sendable ([LeaseToken]) -> Void
     ) {
         self.init(
-            "lease(s) of '\(queue)'", time: broker.time, lease: lease, batch: broker.limits.batch,
-            held: held, renew: { broker.renew($0, for: lease, in: queue, then: $1) }, lost: lost)
+            "lease(s) of '\(calls.queue)'", time: time, lease: lease,
+            batch: calls.broker.limits.batch,
+            held: held, renew: { calls.renew($0, for: lease, then: $1) }, lost: lost)
     }
 }

@@ -46,11 +46,11 @@ extension Worker {
     }
 
     private func exchange(_ settlements: [Settlement], _ request: ReserveRequest?) async {
-        let broker = queue.broker
+        let calls = queue.calls
         guard let request else {
             let settled: Result<[SettleOutcome], BrokerError>
             do throws(BrokerError) {
-                settled = .success(try await broker.settle(settlements, in: queue.name))
+                settled = .success(try await calls.settle(settlements))
             } catch {
                 settled = .failure(error)
             }
@@ -58,13 +58,12 @@ extension Worker {
         }
         if settlements.isEmpty {
             do throws(BrokerError) {
-                return reserve(
-                    request, .success(try await broker.reserve(request, from: queue.name)))
+                return reserve(request, .success(try await calls.reserve(request)))
             } catch {
                 return reserve(request, .failure(error))
             }
         }
-        let both = await broker.settle(settlements, thenReserve: request, from: queue.name)
+        let both = await calls.settle(settlements, thenReserve: request)
         await settle(settlements, both.settled)
         var reserved = both.reserved
         if case .failure(let refusal) = both.settled, !refusal.isPassing,

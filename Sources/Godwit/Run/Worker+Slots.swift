@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import Logging
 import Synchronization
+import Tracing
 
 extension Worker {
     /// Runs one message after the other until the worker stops or this slot's task is cancelled.
     func runSlot(_ slot: Int) async {
         let time = queue.broker.time
+        let (meters, tracer) = (queue.meters, Spans.tracer)
         var verdict: Verdict?
         var isUsable = true
         while true {
@@ -27,7 +29,8 @@ extension Worker {
             wakes.resume()
             if checksTimeout { scheduleTimeoutCheck() }
             if let run {
-                verdict = await self.verdict(on: run, in: slot)
+                verdict = await self.verdict(on: run, in: slot, tracer)
+                meters?.ran(run.leased.token.entry, for: time.now() - run.startedAt)
             } else {
                 if !isUsable { return endSlot(slot) }
                 if await park(slot) { return }
@@ -63,10 +66,21 @@ extension Worker {
         handlers.handler(of: leased.token.entry.kindHash)?.timeout ?? options.maxRun
     }
 
-    private func verdict(on run: WorkerState.Run, in slot: Int) async -> Verdict {
+    private func verdict(
+        on run: WorkerState.Run, in slot: Int, _ tracer: (any Tracer)?
+    ) async -> Verdict {
+        let context = JobContext(queue: queue, leased: run.leased, lease: run.lease)
+        guard let tracer else { return await verdict(on: run, in: slot, context) }
+        return await Spans.process(context, by: tracer) {
+            await verdict(on: run, in: slot, context)
+        }
+    }
+
+    private func verdict(
+        on run: WorkerState.Run, in slot: Int, _ context: JobContext
+    ) async -> Verdict {
         await handlers.verdict(
-            on: run.leased, JobContext(queue: queue, leased: run.leased, lease: run.lease),
-            maxRun: options.maxRun,
+            on: run.leased, context, maxRun: options.maxRun,
             isTimedOut: { self.state.withLock { $0.worker.isTimedOut(slot) } },
             random: { self.state.withLock { $0.random.next() } })
     }

@@ -71,14 +71,14 @@ extension Worker {
             if Task.isCancelled { return }
             do {
                 for _ in 0..<64 {
-                    let reclaimed = try await broker.reclaim(64, in: queue.name)
+                    let reclaimed = try await queue.calls.reclaim(64)
                     if reclaimed.ready > 0 { wake() }
                     if reclaimed.ready + reclaimed.dead < 64 { break }
                 }
                 round += 1
                 guard round % 6 == 0 else { continue }
                 for _ in 0..<64 {
-                    if try await broker.prune(64, in: queue.name) < 64 { break }
+                    if try await queue.calls.prune(64) < 64 { break }
                 }
             } catch {
                 Logger.current.warning("upkeep of '\(queue.name)' failed, trying again: \(error)")

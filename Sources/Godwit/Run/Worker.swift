@@ -67,7 +67,7 @@ public final class Worker: Service, Sendable {
             .check(lease: options.lease, for: "work on '\(queue.name)'")
         guard state.withLock({ $0.begin() }) else { throw WorkerError.ranBefore }
         let keeper = LeaseKeeper(
-            broker: queue.broker, queue: queue.name, lease: options.lease,
+            queue.calls, time: queue.broker.time, lease: options.lease,
             held: { [weak self] now in
                 self?.state.withLock { $0.worker.tokensToRenew(at: now) } ?? []
             },
@@ -167,6 +167,7 @@ public final class Worker: Service, Sendable {
         tasks.forEach { $0.cancel() }
         // Why: what was settled while the renewal was on its way is stale too, and not lost.
         guard let first = lost.ids.first else { return }
+        queue.meters?.lost(lost.ids.count)
         Logger.current.warning(
             """
             \(lost.ids.count) lease(s) of '\(queue.name)' are lost, the first on \(first): their \
@@ -185,6 +186,7 @@ public final class Worker: Service, Sendable {
             return (tasks, cell.worker.hung(at: now), cell.laneSignals)
         }
         tasks.forEach { $0.cancel() }
+        queue.meters?.lost(hung.count)
         for id in hung {
             Logger.current.warning(
                 """

@@ -5,6 +5,9 @@ public import Godwit
 ///
 /// Every word may be repeated: rows are told apart by (id, generation, run).
 public protocol HistoryStore: Sendable {
+    /// How many rows a call takes best.
+    var batchRows: Int { get }
+
     /// Keeps rows and samples; returns only when they are safe. At most 100,000 rows a call.
     ///
     /// - Crash halfway: some rows may be there; the same call again adds the others and no second copy.
@@ -40,6 +43,10 @@ public protocol HistoryStore: Sendable {
     func audits(_ range: HistoryRange, limit: Int) async throws(HistoryError) -> [AuditEntry]
 
     func shutdown() async
+}
+
+extension HistoryStore {
+    public var batchRows: Int { 10_000 }
 }
 
 /// A span of time and, if wanted, one queue and one kind in it.

@@ -301,3 +301,19 @@ local function drop(keys, lanes)
   call('LTRIM', tag .. 'dk', 0, 999)
   call('HINCRBY', tag .. 'st', 'dropped', #keys)
 end
+
+-- piece: standing
+-- The version of a note of the board that lives; false when there is none. See note_write.
+local function standing(name)
+  local note = call('HGET', tag .. 'n', name)
+  if not note then return false end
+  local version, expires = read('>I6', note), read('>I6', note, 13)
+  return (expires == 0 or now < expires) and version
+end
+
+-- Whether a version (false: none) is `any`, `absent` or the one wanted.
+local function expected(version, wanted)
+  if wanted == 'any' then return true end
+  if wanted == 'absent' then return not version end
+  return version == tonumber(wanted)
+end

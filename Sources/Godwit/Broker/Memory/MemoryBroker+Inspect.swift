@@ -16,6 +16,14 @@ extension MemoryBroker: Inspector {
         try locked("look up \(id) in '\(queue)'") { [$0.ledger.message(id, in: queue)] }[0]
     }
 
+    public func kinds(of queue: QueueName) async throws(BrokerError) -> [KindCount] {
+        try locked("count the kinds of '\(queue)'") { $0.ledger.kinds(of: queue) }
+    }
+
+    public func find(_ id: MessageID) async throws(BrokerError) -> FoundMessage? {
+        try locked("find \(id)") { [$0.ledger.find(id)] }[0]
+    }
+
     public func messages(
         _ state: MessageState, in queue: QueueName, after cursor: PageCursor?, limit: Int
     ) async throws(BrokerError) -> MessagePage {
@@ -44,5 +52,9 @@ extension MemoryBroker: EventLog {
         try locked("mark the events of '\(queue)' archived") {
             $0.ledger.markArchived(through: position, in: queue)
         }
+    }
+
+    public func backlog(of queue: QueueName) async throws(BrokerError) -> EventBacklog {
+        try locked("measure the events of '\(queue)'") { $0.ledger.backlog(of: queue) }
     }
 }

@@ -10,6 +10,7 @@ public final class MemoryBroker: Broker {
         var ledger = Ledger()
         var random = Xoshiro()
         var streams: [QueueName: StreamBook] = [:]
+        var notes = NoteBook()
         var waiters: [QueueName: [UInt64: Waiter]] = [:]
         var streamWaiters: [QueueName: [UInt64: Signal]] = [:]
         var alarms: [QueueName: Alarm] = [:]
@@ -35,6 +36,7 @@ public final class MemoryBroker: Broker {
     public var `operator`: any Operator { self }
     public var inspector: any Inspector { self }
     public var eventLog: any EventLog { self }
+    public var board: any Board { self }
 
     public func enqueue(
         _ messages: [NewMessage], to queue: QueueName

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+import Godwit
+import MessagePack
+
+/// One walk over the registry of a store's queues and streams: bounded, and read only.
+struct StoreWalk: Sendable {
+    struct Queue: Sendable {
+        var name: QueueName
+        var counts = QueueCounts()
+        var oldestReadyAt: Timestamp?
+        var backlog = EventBacklog(waiting: 0)
+    }
+
+    struct Slots: Sendable, Hashable {
+        var busy = 0
+        var idle = 0
+        /// Of workers that take nothing new.
+        var quiet = 0
+    }
+
+    static let queueLimit = 1000
+
+    /// The store's clock.
+    var at: Timestamp
+    var queues: [Queue] = []
+    var streams: [(name: QueueName, counts: StreamCounts)] = []
+    var slots: [String: Slots] = [:]
+
+    struct TooSlow: Error, CustomStringConvertible {
+        let patience: Duration
+        var description: String {
+            """
+            the store did not answer within \(patience): its gauges are left out until it does. \
+            Look at `godwit_store_seconds` and at the store's own log.
+            """
+        }
+    }
+
+    /// Walks; throws ``TooSlow`` when it takes longer than `patience`.
+    static func take(_ broker: any Broker, within patience: Duration) async throws -> StoreWalk {
+        try await withThrowingTaskGroup(of: StoreWalk.self) { group in
+            group.addTask { try await take(broker) }
+            group.addTask {
+                try await Task.sleep(for: patience)
+                throw TooSlow(patience: patience)
+            }
+            defer { group.cancelAll() }
+            guard let walk = try await group.next() else { throw CancellationError() }
+            return walk
+        }
+    }
+
+    private static func take(_ broker: any Broker) async throws -> StoreWalk {
+        var walk = StoreWalk(at: broker.time.now() + broker.clockOffset)
+        let names = Array(try await broker.inspector.queues().prefix(queueLimit))
+        // Eight at a time, which a store behind a pipeline answers in few trips.
+        walk.queues = try await withThrowingTaskGroup(of: Queue.self) { group in
+            var found: [Queue] = []
+            for (place, name) in names.enumerated() {
+                if place >= 8, let queue = try await group.next() { found.append(queue) }
+                group.addTask { try await queue(name, broker) }
+            }
+            for try await queue in group { found.append(queue) }
+            return found.sorted { $0.name.text < $1.name.text }
+        }
+        if let streams = broker as? any StreamBroker {
+            let inspector = streams.streamInspector
+            for name in try await inspector.streams().prefix(queueLimit) {
+                walk.streams.append((name, try await inspector.counts(ofStream: name)))
+            }
+        }
+        let decoder = MessagePackDecoder()
+        for note in try await broker.board.notes(in: .workers) {
+            // A note of a later version that does not decode is a worker that is not counted.
+            guard let beat = try? decoder.decode(WorkerBeat.self, from: note.bytes) else {
+                continue
+            }
+            let busy = max(0, min(beat.busy, beat.slots))
+            let free = max(0, beat.slots - busy)
+            walk.slots[beat.queue, default: Slots()].busy += busy
+            if beat.isQuiet {
+                walk.slots[beat.queue, default: Slots()].quiet += free
+            } else {
+                walk.slots[beat.queue, default: Slots()].idle += free
+            }
+        }
+        return walk
+    }
+
+    private static func queue(
+        _ name: QueueName, _ broker: any Broker
+    ) async throws -> Queue {
+        var queue = Queue(name: name)
+        queue.counts = try await broker.inspector.counts(of: name)
+        if queue.counts.ready > 0 {
+            queue.oldestReadyAt = try await broker.inspector.kinds(of: name)
+                .compactMap(\.oldestReadyAt).min()
+            if queue.oldestReadyAt == nil {
+                // A store that keeps no times by kind: the next one to be served is a good guess.
+                queue.oldestReadyAt = try await broker.inspector.messages(
+                    .ready, in: name, after: nil, limit: 1
+                ).messages.first?.entry.readyAt
+            }
+        }
+        queue.backlog = try await broker.eventLog.backlog(of: name)
+        return queue
+    }
+}
