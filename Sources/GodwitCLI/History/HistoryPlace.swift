@@ -81,6 +81,9 @@ final class HistoryPlace: Sendable {
     }
 
     private static func connect(_ url: String) async throws -> any HistoryStore {
-        throw Failure(.unavailable, "no history store is built into this godwit yet")
+        if url.hasPrefix("sqlite:") {
+            return try SQLiteHistory(path: String(url.dropFirst("sqlite:".count)))
+        }
+        throw Failure(.usage, "'\(Contexts.Context.shown(url))' is no history")
     }
 }
