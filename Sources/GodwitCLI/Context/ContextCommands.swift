@@ -90,7 +90,7 @@ struct ContextCommands: AsyncParsableCommand {
             {
                 throw Failure(
                     .usage,
-                    "the history's URL holds a password: give --history - and the URL on stdin. Nothing was done."
+                    "the history's URL holds a password: put it into GODWIT_CLICKHOUSE_PASSWORD. Nothing was done."
                 )
             }
             var all = try Contexts.load()

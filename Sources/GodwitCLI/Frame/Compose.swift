@@ -87,8 +87,9 @@ enum Compose {
                 .usage,
                 """
                 the URL given to --history holds a password, and every user of this machine can \
-                read command lines. Nothing was done. Put the URL into GODWIT_HISTORY, or into a \
-                context: `godwit context add NAME BROKER --history -` reads it from stdin.
+                read command lines. Nothing was done. Put the password into \
+                GODWIT_CLICKHOUSE_PASSWORD and leave it out of the URL; and change it if others \
+                may have seen it.
                 """)
         }
         // A context's history belongs to its store: another --broker has another.

@@ -41,6 +41,7 @@ extension JobCommands {
             let limit = store.limit ?? .max
             try await store.withStore { open in
                 if let queue { try await open.requireQueue(queue) }
+                Talk.say("following \(queue?.text ?? "every queue") on \(open.name); Ctrl-C ends it")
                 var places: [QueueName: EventPosition] = [:]
                 var kinds: [UInt32: String] = [:]
                 var held: [EventRow] = []
