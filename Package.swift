@@ -152,6 +152,7 @@ let package = Package(
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(
                     name: "ArgumentParser", package: "swift-argument-parser", condition: command),
+                .product(name: "Crypto", package: "swift-crypto", condition: command),
                 .product(
                     name: "Histogram", package: "hdrhistogram-swift", condition: command),
                 .product(name: "Subprocess", package: "swift-subprocess", condition: command),

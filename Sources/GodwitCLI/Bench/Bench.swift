@@ -89,7 +89,7 @@ struct BenchQueue: AsyncParsableCommand {
                 await open.meter.close()
                 return report
             }
-            try store.output.one(report)
+            try store.output(StreamBenchReport.self).one(report)
             if report.lost > 0 || report.outOfOrder > 0 || report.shortWindows > 0 {
                 throw ExitCode(1)
             }
@@ -102,7 +102,7 @@ struct BenchQueue: AsyncParsableCommand {
             await open.meter.close()
             return report
         }
-        try store.output.one(report)
+        try store.output(BenchReport.self).one(report)
         if report.lost > 0 || report.duplicates > 0 { throw ExitCode(1) }
     }
 

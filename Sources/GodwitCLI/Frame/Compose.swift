@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
 import Godwit
+import GodwitMonitor
 import GodwitRedis
 import GodwitSQLite
 import Logging
@@ -12,39 +13,102 @@ struct OpenStore: Sendable {
     /// Without credentials.
     let name: String
     let meter: any StoreMeter
+    /// Where what people do is noted, and what is over is looked up; opened at the first use.
+    let history: HistoryPlace
+
+    func close() async {
+        await history.close()
+        await broker.shutdown()
+    }
 }
 
 /// Turns the text of `--broker` into a broker: the only file that names concrete ones.
 enum Compose {
-    enum Location: Hashable {
+    enum Location: Hashable, Sendable {
         case memory
         case sqlite(path: String)
         case redis(url: String)
     }
 
-    /// Opens what `typed` names, or GODWIT_BROKER, or the user's own file.
-    static func open(_ typed: String?, logger: Logger) async throws -> OpenStore {
-        try await open(location(typed: typed, environment: ProcessInfo.processInfo.environment))
+    /// Where a command works: its store and its history, neither of them opened.
+    struct Place: Sendable {
+        let location: Location
+        /// The history's URL; nil: there is none beside this store.
+        let history: String?
+        let isHistoryNamed: Bool
+
+        /// Without credentials.
+        var name: String {
+            switch location {
+            case .memory: "memory:"
+            case .sqlite(let path): "sqlite:\(path)"
+            case .redis(let url): (try? RedisURL(url)).map { "\($0)" } ?? "redis://…"
+            }
+        }
     }
 
-    static func open(_ location: Location) async throws -> OpenStore {
+    static func open(_ place: Place) async throws -> OpenStore {
+        try await open(place.location, HistoryPlace(place.history, isNamed: place.isHistoryNamed))
+    }
+
+    static func open(
+        _ location: Location, _ history: HistoryPlace = HistoryPlace(nil)
+    ) async throws -> OpenStore {
         switch location {
         case .memory:
-            return OpenStore(broker: MemoryBroker(), name: "memory:", meter: NoMeter())
+            return OpenStore(
+                broker: MemoryBroker(), name: "memory:", meter: NoMeter(), history: history)
         case .sqlite(let path):
             try makeDirectory(of: path)
             return OpenStore(
                 broker: try await SQLiteBroker(path: path), name: "sqlite:\(path)",
-                meter: FileMeter(path: path))
+                meter: FileMeter(path: path), history: history)
         case .redis(let url):
             let parsed = try RedisURL(url)
             return OpenStore(
                 broker: try await RedisBroker(parsed), name: "\(parsed)",
-                meter: try RedisMeter(parsed))
+                meter: try RedisMeter(parsed), history: history)
         }
     }
 
-    static func location(typed: String?, environment: [String: String]) throws -> Location {
+    /// What the options, the environment and the contexts name, in this order.
+    static func place(
+        of options: StoreOptions,
+        environment: [String: String] = ProcessInfo.processInfo.environment
+    ) throws -> Place {
+        let context =
+            options.broker == nil
+            ? try Contexts.chosen(options.context, environment: environment) : nil
+        let named = try location(
+            typed: options.broker, context: try context?.brokerURL(environment),
+            environment: environment)
+        if let typed = options.history, HistoryPlace.holdsPassword(typed) {
+            throw Failure(
+                .usage,
+                """
+                the URL given to --history holds a password, and every user of this machine can \
+                read command lines. Nothing was done. Put the password into \
+                GODWIT_CLICKHOUSE_PASSWORD and leave it out of the URL; and change it if others \
+                may have seen it.
+                """)
+        }
+        // A context's history belongs to its store: another --broker has another.
+        var history = options.history
+        if history == nil { history = try context?.historyURL(environment) }
+        if history == nil, let text = environment["GODWIT_HISTORY"], !text.isEmpty { history = text }
+        let isNamed = history != nil
+        if history == nil, case .sqlite(let path) = named {
+            history =
+                "sqlite:"
+                + URL(fileURLWithPath: path).deletingLastPathComponent()
+                .appendingPathComponent("history.db").path
+        }
+        return Place(location: named, history: history, isHistoryNamed: isNamed)
+    }
+
+    private static func location(
+        typed: String?, context: String?, environment: [String: String]
+    ) throws -> Location {
         if let typed {
             let location = try parse(typed, from: "--broker")
             if case .redis(let url) = location, holdsPassword(url) {
@@ -59,6 +123,7 @@ enum Compose {
             }
             return location
         }
+        if let context { return try parse(context, from: "the context") }
         if let text = environment["GODWIT_BROKER"], !text.isEmpty {
             return try parse(text, from: "GODWIT_BROKER")
         }
@@ -74,7 +139,7 @@ enum Compose {
         return .sqlite(path: data + "/godwit/godwit.db")
     }
 
-    private static func parse(_ text: String, from source: String) throws -> Location {
+    static func parse(_ text: String, from source: String) throws -> Location {
         if text == "memory:" { return .memory }
         if text.hasPrefix("sqlite:") {
             var path = text.dropFirst("sqlite:".count)
@@ -101,12 +166,13 @@ enum Compose {
         throw Failure(
             .usage,
             """
-            \(source) starts with '\(scheme.prefix(40).escapedForDisplay)', which is no broker. Use \
+            \(source) starts with '\(scheme.prefix(40).shown)', which is no broker. Use \
             memory:, sqlite:PATH, redis://host:port/db, rediss://host:port/db or redis+unix:///path.
             """)
     }
 
-    private static func holdsPassword(_ url: String) -> Bool {
+    static func holdsPassword(_ url: String) -> Bool {
+        guard url.hasPrefix("redis") else { return false }
         guard let parsed = try? RedisURL(url) else { return true }
         return parsed.password != nil
     }
@@ -119,9 +185,9 @@ enum Compose {
                 attributes: [.posixPermissions: 0o700])
         } catch {
             throw Failure(
-                .cannotCreate,
+                .forbidden,
                 """
-                the directory \(directory.path.escapedForDisplay) can't be made: \
+                the directory \(directory.path) can't be made: \
                 \(error.localizedDescription). Check the path and its rights.
                 """)
         }

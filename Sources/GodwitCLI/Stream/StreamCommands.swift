@@ -23,6 +23,7 @@ struct StreamCommands: AsyncParsableCommand {
         @OptionGroup var store: StoreOptions
 
         func run() async throws {
+            let output = try store.output(StreamRow.self)
             try await store.withStore { open in
                 let broker = try open.streams()
                 var rows: [StreamRow] = []
@@ -30,7 +31,7 @@ struct StreamCommands: AsyncParsableCommand {
                     let counts = try await broker.streamInspector.counts(ofStream: stream)
                     rows.append(StreamRow(stream: stream.text, counts: counts))
                 }
-                try store.output.list(rows)
+                try output.list(Array(rows.prefix(store.limit())))
             }
         }
     }
@@ -41,10 +42,11 @@ struct StreamCommands: AsyncParsableCommand {
         @OptionGroup var store: StoreOptions
 
         func run() async throws {
+            let output = try store.output(StreamRow.self)
             try await store.withStore { open in
                 let broker = try await open.streams(with: stream)
                 let counts = try await broker.streamInspector.counts(ofStream: stream)
-                try store.output.one(StreamRow(stream: stream.text, counts: counts))
+                try output.one(StreamRow(stream: stream.text, counts: counts))
             }
         }
     }
@@ -61,15 +63,16 @@ struct StreamCommands: AsyncParsableCommand {
         @Argument(help: "The stream.", transform: StoreOptions.queue) var stream: QueueName
         @Option(help: "lag: most waiting points first; activity: last handled first.")
         var by: Order = .lag
-        @Option(help: "How many.") var limit: Int = 20
         @OptionGroup var store: StoreOptions
 
         func run() async throws {
+            let output = try store.output(LaneRow.self)
+            let limit = store.limit(20)
             try await store.withStore { open in
                 let broker = try await open.streams(with: stream)
                 let lanes = try await broker.streamInspector.lanes(
-                    of: stream, by: by.order, limit: max(1, limit))
-                try store.output.list(lanes.map(LaneRow.init))
+                    of: stream, by: by.order, limit: limit)
+                try output.list(lanes.map(LaneRow.init))
             }
         }
     }
@@ -83,10 +86,11 @@ struct StreamCommands: AsyncParsableCommand {
         @OptionGroup var store: StoreOptions
 
         func run() async throws {
+            let output = try store.output(LaneDetail.self)
             try await store.withStore { open in
                 let broker = try await open.streams(with: stream)
                 let lane = try await broker.requireLane(key, window: max(0, window), in: stream)
-                try store.output.one(LaneDetail(lane))
+                try output.one(LaneDetail(lane))
             }
         }
     }
@@ -98,10 +102,11 @@ struct StreamCommands: AsyncParsableCommand {
         @OptionGroup var store: StoreOptions
 
         func run() async throws {
+            let output = try store.output(DroppedRow.self)
             try await store.withStore { open in
                 let broker = try await open.streams(with: stream)
                 let keys = try await broker.streamInspector.droppedKeys(of: stream)
-                try store.output.list(keys.map(DroppedRow.init))
+                try output.list(keys.prefix(store.limit()).map(DroppedRow.init))
             }
         }
     }
@@ -133,7 +138,7 @@ extension StreamBroker {
             throw Failure(
                 .noInput,
                 """
-                stream '\(stream)' has no key '\(key.escapedForDisplay)'. `godwit stream keys \
+                stream '\(stream)' has no key '\(key.shown)'. `godwit stream keys \
                 \(stream)` shows keys; `godwit stream dropped \(stream)` the ones that were dropped.
                 """)
         }

@@ -17,6 +17,7 @@ extension StreamCommands {
         @OptionGroup var store: StoreOptions
 
         func run() async throws {
+            let output = try store.output(AppendedRow.self)
             let bytes =
                 point == "-"
                 ? [UInt8](FileHandle.standardInput.readDataToEndOfFile()) : [UInt8](point.utf8)
@@ -24,32 +25,19 @@ extension StreamCommands {
                 let broker = try open.streams()
                 let now = broker.time.now() + broker.clockOffset
                 let id = PointID(time.map { Timestamp(milliseconds: $0) } ?? now)
+                if store.isDry {
+                    return Talk.say("would append \(bytes.count) bytes as \(id); nothing was done")
+                }
                 let outcomes = try await broker.append(
                     [NewPoint(key: key, id: id, body: bytes)], to: stream, options: AppendOptions())
-                try store.output.one(AppendedRow(key: key, id: "\(id)", outcomes[0]))
+                try output.one(AppendedRow(key: key, id: "\(id)", outcomes[0]))
+                if outcomes[0] == .full {
+                    throw Failure(
+                        .temporary,
+                        "stream '\(stream)' is full for this key; the point was not taken. Try again when its worker has caught up."
+                    )
+                }
             }
         }
     }
-}
-
-struct AppendedRow: Row {
-    static let columns = ["key", "id", "outcome"]
-    let key: String
-    let id: String
-    let outcome: String
-
-    init(key: String, id: String, _ outcome: AppendOutcome) {
-        self.key = key
-        self.id = id
-        self.outcome =
-            switch outcome {
-            case .appended: "appended"
-            case .appendedLate, .late: "late"
-            case .duplicate: "duplicate"
-            case .full: "full"
-            case .ahead: "ahead"
-            }
-    }
-
-    var cells: [String] { [key, id, outcome] }
 }

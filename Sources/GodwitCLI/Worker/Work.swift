@@ -33,7 +33,7 @@ struct Work: AsyncParsableCommand {
         transform: StoreOptions.duration)
     var lease: Duration = .seconds(30)
     @Option(help: "How long one run may take.", transform: StoreOptions.duration)
-    var timeout: Duration?
+    var runTimeout: Duration?
     @Option(
         help: "How long what runs may go on after the first signal.",
         transform: StoreOptions.duration)
@@ -55,18 +55,25 @@ struct Work: AsyncParsableCommand {
     }
 
     struct Summary: Row {
-        static let columns = ["acked", "failed", "rejected", "cancelled"]
+        static let schema = "godwit.work/1"
+        static let columns: [Column<Summary>] = [
+            .int("acked", "runs that did it") { $0.acked },
+            .int("failed", "runs that are tried again, or were the last") { $0.failed },
+            .int("rejected", "runs that sent it to the dead letters") { $0.rejected },
+            .int("cancelled", "runs that were stopped") { $0.cancelled },
+        ]
         let acked: Int
         let failed: Int
         let rejected: Int
         let cancelled: Int
-        var cells: [String] { [acked, failed, rejected, cancelled].map(String.init) }
     }
 
     func run() async throws {
         // Why: a command that ends before it has read its payload must not end this process.
         signal(SIGPIPE, SIG_IGN)
-        try await store.withStore { store in
+        let output = try store.output(Summary.self)
+        // Its own way with signals: what runs goes on. --timeout ends it like one.
+        try await store.withStore(handlesSignals: false) { store in
             let run = CommandRun(
                 command: exec, queue: queue, retryAfter: retryAfter,
                 passesOutput: self.store.format == .text)
@@ -77,9 +84,9 @@ struct Work: AsyncParsableCommand {
                 Queue(queue, on: store.broker), concurrency: concurrency, options: options
             ) { jobs in
                 for kind in Set(kind) {
-                    jobs.handle(kind: kind, timeout: timeout) { try await run($0, $1) }
+                    jobs.handle(kind: kind, timeout: runTimeout) { try await run($0, $1) }
                 }
-                if kind.isEmpty { jobs.handleAll(timeout: timeout) { try await run($0, $1) } }
+                if kind.isEmpty { jobs.handleAll(timeout: runTimeout) { try await run($0, $1) } }
             }
             Logger.current.info("working '\(queue)' on \(store.name)")
             try await serve(worker, run)
@@ -91,7 +98,7 @@ struct Work: AsyncParsableCommand {
                     \(summary.cancelled > 0 ? ", \(summary.cancelled) cancelled" : "")
                     """)
             } else {
-                try self.store.output.one(summary)
+                try output.one(summary)
             }
         }
     }

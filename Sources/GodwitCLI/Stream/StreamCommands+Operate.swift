@@ -65,15 +65,16 @@ extension StreamCommands {
             abstract: "Drop an idle key whole: window, state and memory of ids.")
         @Argument(help: "The stream.", transform: StoreOptions.queue) var stream: QueueName
         @Argument(help: "The key.") var key: String
-        @Option(help: "The key once more.") var yes: String?
+        @Option(help: ArgumentHelp("The key once more.", valueName: "key")) var confirm: String?
         @OptionGroup var store: StoreOptions
 
         func validate() throws {
-            guard yes == key else {
+            if store.isDry { return }
+            guard confirm == key else {
                 throw ValidationError(
                     """
-                    this drops window and state of '\(key.escapedForDisplay)' for good. Nothing was \
-                    done; if you mean it, add --yes with the key.
+                    this drops window and state of '\(key.shown)' for good. Nothing was \
+                    done; if you mean it, add --confirm with the key.
                     """)
             }
         }
@@ -89,18 +90,25 @@ extension StreamCommands {
         _ key: String, in stream: QueueName, _ store: StoreOptions, as word: String,
         _ refusal: String, _ step: @escaping @Sendable (any StreamBroker) async throws -> Bool
     ) async throws {
+        let output = try store.output(MovedRow.self)
         try await store.withStore { open in
             let broker = try await open.streams(with: stream)
             _ = try await broker.requireLane(key, window: 0, in: stream)
+            if store.isDry {
+                try output.one(MovedRow(id: key, queue: stream.text, outcome: "would be \(word)"))
+                return Talk.say("nothing was done")
+            }
             guard try await step(broker) else {
                 throw Failure(
                     .temporary,
                     """
-                    key '\(key.escapedForDisplay)' of '\(stream)' \(refusal); nothing was changed. \
+                    key '\(key.shown)' of '\(stream)' \(refusal); nothing was changed. \
                     `godwit stream key \(stream) KEY` shows where it stands.
                     """)
             }
-            try store.output.one(MovedRow(id: key, outcome: word))
+            await open.audit("stream \(word)", stream.text, key, affected: 1)
+            try output.one(MovedRow(id: key, queue: stream.text, outcome: word))
+            Talk.say("see it with `godwit stream key \(stream) \(key.shown.quoted)`")
         }
     }
 }
