@@ -217,7 +217,7 @@ extension RedisBroker: Repairable {
         for id in ids {
             records.append(id)
             for word in ["HEXISTS", "HSTRLEN"] as [StaticString] {
-                var command = RedisCommand(word, capacity: 128)
+                var command = RedisCommand(word.description, capacity: 128)
                 command.append(book.keys.key("p"))
                 command.append(id)
                 commands.append(command)

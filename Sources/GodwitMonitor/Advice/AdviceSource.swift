@@ -113,14 +113,17 @@ extension QueuePane {
                 kind: $0.kind, runs: $0.run.count, meanWait: $0.wait.mean / 1000,
                 meanRun: $0.run.mean / 1000, p95Run: $0.run.p95 / 1000)
         }
-        var grown = 0
-        if let first = samples.first, let last = samples.last {
-            // Every run that ended had become ready; and so had what stands ready or leased more than before.
-            grown = (last.ready + last.leased) - (first.ready + first.leased)
+        var grown = 0.0
+        if let first = samples.first, let last = samples.last, first.at < last.at {
+            // Every run that ended had become ready; and so had what stands ready or leased more than
+            // before. Samples end before the span does, so their growth stands for all of it.
+            let seconds = Double((last.at - first.at).milliseconds) / 1000
+            grown =
+                Double((last.ready + last.leased) - (first.ready + first.leased)) * span / seconds
         }
         let looks = Double(samples.count)
         self.init(
-            span: span, arrivals: max(0, runs + grown), runs: runs, retries: count(.retry),
+            span: span, arrivals: max(0, runs + Int(grown.rounded())), runs: runs, retries: count(.retry),
             failures: count(.retry, .reject), releases: count(.release), lost: count(.reclaim),
             crashLoops: count(.crashLoop), meanWait: mean(\.wait.mean, \.wait.count),
             meanRun: mean(\.run.mean, \.run.count),

@@ -240,3 +240,26 @@ extension Checkup.Report {
         }
     }
 }
+
+extension RepairOutcome {
+    /// The fault is not there any more.
+    public var isMended: Bool {
+        if case .refused = self { false } else { true }
+    }
+}
+
+extension Diagnosis {
+    /// What became of a fault, or would.
+    public init(mending fault: Fault, _ outcome: RepairOutcome, isDone: Bool) {
+        let subject = "queue \(fault.queue)"
+        let name = fault.kind.rawValue
+        switch outcome {
+        case .mended(let text):
+            self.init(.note, subject, isDone ? "mended \(name)" : "can mend \(name)", text)
+        case .gone:
+            self.init(.note, subject, "\(name) is gone", "It was no longer there when it was to be mended.")
+        case .refused(let text):
+            self.init(.note, subject, "can't mend \(name)", text)
+        }
+    }
+}
