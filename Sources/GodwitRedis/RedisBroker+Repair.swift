@@ -16,8 +16,11 @@ extension RedisBroker: Repairable {
         suspicions.append(
             Suspicion(.counter, "ghosts", [], "", nil, "The counter of tombstones is wrong"))
         var faults: [Fault] = []
+        // What stands twice in one list is suspected twice, and is one fault.
+        var asked: Set<String> = []
         for suspicion in suspicions {
             let fault = suspicion.fault(in: queue)
+            guard asked.insert(fault.place).inserted else { continue }
             switch try await repair(fault, isDryRun: true) {
             case .gone: continue
             case .mended(let text): faults.append(fault.saying(text))
