@@ -22,6 +22,7 @@ fi
 has redis-server || need redis-server
 has sha256sum || need coreutils
 has openssl || need openssl
+has prometheus || need prometheus
 
 [ -z "$missing" ] && exit 0
 

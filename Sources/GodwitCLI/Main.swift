@@ -19,7 +19,7 @@ struct Main: AsyncParsableCommand {
             """,
         version: "godwit 0.1.0",
         subcommands: [
-            Enqueue.self, Work.self, QueueCommands.self, JobCommands.self, DeadCommands.self,
+            Enqueue.self, Work.self, Serve.self, QueueCommands.self, JobCommands.self, DeadCommands.self,
             StreamCommands.self, Doctor.self, Bench.self,
         ])
 
