@@ -5,6 +5,7 @@ import Foundation
 import Godwit
 import GodwitHTTP
 import GodwitMonitor
+import NIOCore
 import TestRedis
 import Testing
 

@@ -60,7 +60,8 @@ private struct Ping: Job {}
         let queue = withMetricsFactory(metrics) { test.queue("mail") }
         try await queue.enqueue(Ping())
         try await withServer(test.broker, metrics: metrics) { server in
-            #expect(try await server.get("/health").status == 200)
+            let health = try await server.get("/health")
+            #expect(health.status == 200)
         }
         await test.broker.shutdown()
         try await withServer(test.broker, metrics: metrics) { server in
@@ -86,13 +87,15 @@ private struct Ping: Job {}
                 "127.0.0.1:\(port)", "localhost:\(port)", "LOCALHOST", "[::1]:\(port)",
                 "queue.example", "Queue.Example:80",
             ] {
-                #expect(try await server.get("/metrics", [("Host", host)]).status == 200, "\(host)")
+                let answer = try await server.get("/metrics", [("Host", host)])
+                #expect(answer.status == 200, "\(host)")
             }
             for host in [
                 "evil.example", "evil.example:\(port)", "127.0.0.1.evil.example", "10.0.0.7",
                 "localhost.evil.example", "127.0.0.1@evil.example", "[::1].evil.example",
             ] {
-                #expect(try await server.get("/metrics", [("Host", host)]).status == 421, "\(host)")
+                let answer = try await server.get("/metrics", [("Host", host)])
+                #expect(answer.status == 421, "\(host)")
             }
         }
     }

@@ -5,6 +5,8 @@ import Foundation
 import Godwit
 import GodwitHTTP
 import GodwitMonitor
+import NIOCore
+import NIOHTTP1
 import ServiceLifecycle
 import Synchronization
 

@@ -65,7 +65,10 @@ import Testing
         let queue = queue()
         try await queue.enqueue(Count(number: 1), .delayed(by: .seconds(3600)))
         test.advance(by: .seconds(3602))
-        let delivery = try #require(try await Consumer(queue).reserve(Count.self))
+        guard let delivery = try await Consumer(queue).reserve(Count.self) else {
+            Issue.record("nothing was handed out")
+            return
+        }
         try await delivery.ack()
         let waits = try metrics.expectTimer("godwit_wait_seconds", pair("count"))
         #expect(waits.values == [2_000_000_000])
@@ -86,9 +89,15 @@ import Testing
     @Test func `what comes too late counts as stale`() async throws {
         let queue = queue()
         let id = try await queue.enqueue(Count(number: 1)).id
-        let delivery = try #require(try await Consumer(queue).reserve(Count.self))
+        guard let delivery = try await Consumer(queue).reserve(Count.self) else {
+            Issue.record("nothing was handed out")
+            return
+        }
         _ = try await test.broker.operator.cancel([id], in: queue.name)
-        await #expect(throws: LeaseLost.self) { try await delivery.ack() }
+        do {
+            try await delivery.ack()
+            Issue.record("it was acked")
+        } catch is LeaseLost {}
         #expect(total("godwit_stale_settles_total", [("word", "settle")]) == 1)
         #expect(metrics.counters(label: "godwit_runs_total").isEmpty)
     }
@@ -99,7 +108,10 @@ import Testing
         _ = try await test.broker.reserve(
             ReserveRequest(1, lease: .seconds(1)), from: queue.name)
         test.advance(by: .seconds(2))
-        let delivery = try #require(try await Consumer(queue).reserve(Count.self))
+        guard let delivery = try await Consumer(queue).reserve(Count.self) else {
+            Issue.record("nothing was handed out")
+            return
+        }
         try await delivery.ack()
         #expect(
             total("godwit_reclaimed_total", [("queue", "counted"), ("cause", "lease")]) == 1)
