@@ -251,6 +251,7 @@ let package = Package(
                 .product(name: "NIOHTTP1", package: "swift-nio", condition: monitor),
                 .product(name: "NIOPosix", package: "swift-nio", condition: monitor),
             ],
+            exclude: ["Metrics/golden"],
             swiftSettings: settings),
         .testTarget(
             name: "GodwitHTTPTests",

@@ -24,6 +24,7 @@ has redis-server || need redis-server
 has clickhouse-server || need clickhouse-server
 has sha256sum || need coreutils
 has openssl || need openssl
+has prometheus || need prometheus
 
 [ -z "$missing" ] && exit 0
 

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import ArgumentParser
+import CoreMetrics
 import Foundation
 import Godwit
+import GodwitMonitor
 
 /// `godwit bench`: what this store does on this machine, by the product's normal path.
 struct Bench: AsyncParsableCommand {
@@ -41,6 +43,8 @@ struct BenchQueue: AsyncParsableCommand {
     @Option(help: "Messages leased ahead of a free slot.") var prefetch: Int?
     @Option(help: "The record also at reserve.") var tracking: Switch = .on
     @Option(help: "Events for the history.") var events: Switch = .on
+    @Option(help: "Count for a scraper on the way, as a process with /metrics does.")
+    var metrics: Switch = .off
     @Option(help: "Time reserve while so many wait; nothing else is measured.") var backlog: Int?
     @Option(help: "Keys (stream mode).") var keys: Int = 10_000
     @Option(help: "Points that a handler sees (stream mode).") var window: Int = 100
@@ -79,6 +83,7 @@ struct BenchQueue: AsyncParsableCommand {
             if report.figures.counted != report.figures.runs { throw ExitCode(1) }
             return
         }
+        if metrics == .on { MetricsSystem.bootstrap(OpenMetricsFactory()) }
         var options = store
         let own = ownFile()
         if let own { options.broker = "sqlite:\(own)/bench.db" }
