@@ -17,7 +17,7 @@ extension SQLiteBroker {
     /// Every statement that runs for a message or a call, by name.
     package static var statementTexts: [(name: String, sql: String)] {
         Statements.texts + StreamStatements.texts + LaneReading.texts + Waiters.texts
-            + Database.pageTexts
+            + Database.pageTexts + Database.searchTexts
     }
 
     package var commitCount: Int { writer.commits.load(ordering: .relaxed) }
