@@ -11,8 +11,8 @@ import Testing
     private static func hash(_ key: UInt64) -> BulkToken.KeyedHash {
         { bytes in
             var state = key
-            return (0..<32).map { round in
-                for byte in bytes + [round] {
+            return (0..<32).map { (round: Int) -> UInt8 in
+                for byte in bytes + [UInt8(round)] {
                     state = (state ^ UInt64(byte)) &* 0x100_0000_01B3
                     state ^= state >> 29
                 }
