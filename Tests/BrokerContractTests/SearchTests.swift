@@ -141,7 +141,7 @@ import Testing
             for (index, text) in texts.enumerated() {
                 messages.append(
                     Sample.message(
-                        index, unique: text,
+                        index, unique: "\(index)\(text)",
                         body: Envelope.body(
                             kind: .mail, contentType: .json, headers: [HeaderName.key: text],
                             payload: [UInt8]("{}".utf8))))
@@ -150,7 +150,9 @@ import Testing
             for (index, text) in texts.enumerated() {
                 for field in [QueryField.unique, .key] {
                     let query = try Query(
-                        Query(terms: [.init(.text(field, [.exact(text)]))]).description)
+                        Query(
+                            terms: [.init(.text(field, [.exact(field == .key ? text : "\(index)\(text)")]))]
+                        ).description)
                     let page = try await broker.inspector.search(
                         QueryPlan(query, now: clock.now()), after: nil, budget: SearchBudget())
                     #expect(page.messages.map(\.record.id.number) == [index], "\(query)")
