@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import ArgumentParser
-import Foundation
 import Godwit
-import MessagePack
 
 /// `godwit worker …`
 struct WorkerCommands: AsyncParsableCommand {
@@ -118,17 +116,12 @@ struct WorkerCommands: AsyncParsableCommand {
 extension OpenStore {
     func workers() async throws -> [WorkerRow] {
         try await broker.board.notes(in: .workers).compactMap { note in
-            guard let beat = Self.beat(note.bytes) else {
+            guard let beat = WorkerBeat(note) else {
                 Talk.say("the note of worker '\(note.name.shown)' can't be read: another version wrote it")
                 return nil
             }
             return WorkerRow(beat: beat, seenAt: note.writtenAt)
         }.sorted { ($0.beat.queue, $0.beat.number) < ($1.beat.queue, $1.beat.number) }
-    }
-
-    private static func beat(_ bytes: [UInt8]) -> WorkerBeat? {
-        (try? MessagePackDecoder().decode(WorkerBeat.self, from: bytes))
-            ?? (try? JSONDecoder().decode(WorkerBeat.self, from: Data(bytes)))
     }
 
     func requireWorker(_ name: String) async throws -> WorkerRow {

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Godwit
-import MessagePack
 
 /// One walk over the registry of a store's queues and streams: bounded, and read only.
 package struct StoreWalk: Sendable {
@@ -75,11 +74,10 @@ package struct StoreWalk: Sendable {
 
     /// The slots of those who left a beat, by queue.
     package static func slots(of notes: [Note]) -> [String: Slots] {
-        let decoder = MessagePackDecoder()
         var slots: [String: Slots] = [:]
         for note in notes {
             // A note of a later version that does not decode is a worker that is not counted.
-            guard let beat = try? decoder.decode(WorkerBeat.self, from: note.bytes) else {
+            guard let beat = WorkerBeat(note) else {
                 continue
             }
             let busy = max(0, min(beat.busy, beat.slots))

@@ -17,7 +17,7 @@ import Testing
         var beat = Scenario.beat(slots: 4, busy: 4)
         beat.startedAt = clock.now()
         _ = try await books.board.write(
-            [UInt8](JSONEncoder().encode(beat)), as: "1", in: .workers, for: nil, if: .any)
+            beat.bytes(), as: "1", in: .workers, for: nil, if: .any)
         // Four slots at 2 s do 2/s; the line grows by one a second: 3/s × 2 s ÷ 0.7 = 8.6.
         let history = TestHistory(
             waitSeconds: 300, runSeconds: 2, runsPerSecond: 2, growthPerSecond: 1, slots: 4,
