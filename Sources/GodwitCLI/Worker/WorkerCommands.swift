@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 import ArgumentParser
-import Foundation
 import Godwit
 import MessagePack
 
@@ -127,8 +126,7 @@ extension OpenStore {
     }
 
     private static func beat(_ bytes: [UInt8]) -> WorkerBeat? {
-        (try? MessagePackDecoder().decode(WorkerBeat.self, from: bytes))
-            ?? (try? JSONDecoder().decode(WorkerBeat.self, from: Data(bytes)))
+        try? MessagePackDecoder().decode(WorkerBeat.self, from: bytes)
     }
 
     func requireWorker(_ name: String) async throws -> WorkerRow {
