@@ -110,6 +110,7 @@ enum Schemas {
             SchemaRow(DroppedRow.self, "stream dropped"),
             SchemaRow(Doctor.Finding.self, "doctor"), SchemaRow(BenchReport.self, "bench"),
             SchemaRow(StreamBenchReport.self, "bench --mode stream"),
+            SchemaRow(HistoryBenchReport.self, "bench history"),
             SchemaRow(BenchCodec.Report.self, "bench codec"),
             SchemaRow(SchemaRow.self, "help json"),
         ]
