@@ -29,6 +29,10 @@ enum BulkGrant {
         do {
             let upper = try BulkToken.check(
                 String(parts[1]), verb: signed(verb, at), query: query, now: now, keyedHash())
+            // Why: nobody previews in the future; such a token would live longer.
+            guard Timestamp(milliseconds: at) <= now + .seconds(60) else {
+                throw BulkToken.Refusal.notOurs
+            }
             return BulkBound(upper: upper, at: Timestamp(milliseconds: at))
         } catch let reason as BulkToken.Refusal {
             throw refusal(reason)

@@ -129,6 +129,7 @@ struct Completion: ParsableCommand {
             fish: godwit completion fish > ~/.config/fish/completions/godwit.fish
             """)
     @Argument(help: "bash, zsh or fish.") var shell: Shell
+    @OptionGroup var store: StoreOptions
 
     func run() throws {
         let kind: CompletionShell =
