@@ -268,8 +268,9 @@ let package = Package(
             name: "CommandTests",
             // Why the programs: they are run, and so must be built with the tests.
             dependencies: [
-                "Godwit", "GodwitCLI", "GodwitSQLite", "TestRedis", "file-digest", "hello",
-                "newsletter", "print-fleet",
+                "Godwit", "GodwitCLI", "GodwitMonitor", "GodwitSQLite", "TestRedis", "file-digest",
+                "hello", "newsletter", "print-fleet",
+                .product(name: "Crypto", package: "swift-crypto", condition: command),
             ],
             swiftSettings: settings),
         .testTarget(

@@ -35,7 +35,8 @@ struct Serve: AsyncParsableCommand {
         let token = ProcessInfo.processInfo.environment["GODWIT_TOKEN"].flatMap {
             $0.isEmpty ? nil : $0
         }
-        try await store.withStore { store in
+        // Its own way with signals: it ends gracefully, with 0.
+        try await store.withStore(handlesSignals: false) { store in
             let server: MonitorServer
             do throws(MonitorServerError) {
                 server = try MonitorServer(
@@ -66,7 +67,7 @@ struct Serve: AsyncParsableCommand {
         guard let address = ListenAddress(text) else {
             throw ValidationError(
                 """
-                '\(text.prefix(60).escapedForDisplay)' is no address to listen on: write \
+                '\(text.prefix(60).shown)' is no address to listen on: write \
                 127.0.0.1:9464, [::1]:9464 or :9464.
                 """)
         }

@@ -19,7 +19,6 @@ import Testing
             #expect(preview["matched"] as? Int == 3)
             #expect((preview["samples"] as? [String])?.count == 3)
             let token = try #require(preview["token"] as? String)
-            // Enqueued before the preview, dead after it; and enqueued after it.
             let later = try await Self.kill(["d"], in: place)
             let done = try await place.godwit(
                 "dead", "redrive", "mail", "--where", "kind:welcome", "--token", token, "-o", "json")
@@ -69,6 +68,32 @@ import Testing
                 #expect(outcome.err.contains("--dry-run"), "\(outcome)")
             }
             for id in ids { #expect(try await place.state(of: id, in: "mail") == "dead") }
+        }
+    }
+
+    @Test(arguments: [(-200, 0), (-301, 65), (-86_400, 65), (400, 65)])
+    func `a token is good for five minutes`(_ age: Int, _ status: Int) async throws {
+        try await Self.lend("sqlite") { place in
+            _ = try await Self.kill(["a"], in: place)
+            let settings = ["XDG_CONFIG_HOME": place.file("config").path]
+            let words = ["dead", "redrive", "mail", "--where", "kind:welcome", "--broker", place.broker]
+            let preview = try await Tool.godwit.run(
+                words + ["--dry-run", "-o", "json"], environment: settings
+            ).object()
+            // One like it, by the same key, of another time.
+            let key = SymmetricKey(
+                data: try Data(contentsOf: place.file("config/godwit/bulk.key")))
+            let at = SystemTime().now() + .seconds(age)
+            let last = try #require(MessageID("ffffffff-ffff-7fff-bfff-ffffffffffff"))
+            let token = BulkToken(
+                verb: "dead redrive \(at.milliseconds)",
+                query: try Query(try #require(preview["query"] as? String)), upperID: last, now: at)
+            let text = token.text { Array(HMAC<SHA256>.authenticationCode(for: $0, using: key)) }
+            let outcome = try await Tool.godwit.run(
+                words + ["--token", "\(at.milliseconds).\(text)", "-o", "json"],
+                environment: settings)
+            #expect(outcome.status == Int32(status), "\(outcome)")
+            if status == 65 { #expect(outcome.err.contains("--dry-run"), "\(outcome)") }
         }
     }
 

@@ -62,7 +62,7 @@ import Testing
             (["stream", "replay", "meters", "printer 1", dry], "godwit.moved/1"),
             (["context", "list"], "godwit.context.list/1"),
             (["context", "add", "here", "memory:", dry], "godwit.context/1"),
-            (["doctor"], "godwit.finding.list/1"),
+            (["doctor", "--pause", "10ms"], "godwit.finding.list/1"),
             (["help", "json"], "godwit.schema.list/1"),
         ]
     }

@@ -16,7 +16,7 @@ import Testing
             "forget",
         ],
         "context": ["list", "use", "add", "remove"],
-        "enqueue": [], "work": [], "doctor": [], "bench": [], "completion": [],
+        "enqueue": [], "work": [], "serve": [], "doctor": [], "bench": [], "completion": [],
     ]
     static let global = [
         "--broker", "--context", "--history", "--output", "--fields", "--limit", "--time", "--color",

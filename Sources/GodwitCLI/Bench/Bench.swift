@@ -50,8 +50,6 @@ struct BenchQueue: AsyncParsableCommand {
     @Option(help: "Points that a handler sees (stream mode).") var window: Int = 100
     @Option(help: "Points that wait for each key (stream mode).") var waiting: Int = 16
     @Option(help: "Bytes of a point (stream mode).") var pointBytes: Int = 16
-    @Option(help: "sqlite:PATH or clickhouse+http://HOST:PORT/DATABASE (history mode).")
-    var history: String?
     @Flag(help: "Leave what was enqueued, for a look at the store.") var keep = false
     @OptionGroup var store: StoreOptions
 
@@ -79,7 +77,7 @@ struct BenchQueue: AsyncParsableCommand {
     func run() async throws {
         if mode == .history {
             let report = try await measureHistory()
-            try store.output.one(report)
+            try store.output(HistoryBenchReport.self).one(report)
             if report.figures.counted != report.figures.runs { throw ExitCode(1) }
             return
         }

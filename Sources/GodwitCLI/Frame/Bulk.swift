@@ -72,7 +72,7 @@ struct Bulk: Sendable {
         let now = open.broker.time.now() + open.broker.clockOffset
         var bound: BulkBound?
         if let token = options.token {
-            bound = try BulkGrant.read(token, verb: verb.name, query: search.text, now: now)
+            bound = try BulkGrant.read(token, verb: verb.name, query: search.query, now: now)
         }
         try await collect(bound: bound)
         row.isDry = store.isDry
@@ -199,7 +199,7 @@ struct Bulk: Sendable {
     private mutating func grant(_ now: Timestamp) throws {
         guard let upper = row.upper else { return }
         row.token = try BulkGrant.make(
-            BulkBound(upper: upper, at: now), verb: verb.name, query: search.text)
+            BulkBound(upper: upper, at: now), verb: verb.name, query: search.query)
         row.expiresAt = now + BulkGrant.life
     }
 }

@@ -3,70 +3,59 @@ import Crypto
 import Foundation
 import Godwit
 
-/// Tokens that bind a bulk verb to its preview: HMAC-SHA256 (RFC 2104) over verb, query, upper id,
-/// moment and end. The key is the user's own, in a file that only they can read.
+/// Tokens that bind a bulk verb to its preview: ``BulkToken`` with HMAC-SHA256 (RFC 2104) under a key of
+/// the user's own, and before it the moment of the preview, which is signed along.
+///
+/// Why the moment too: a message that dies after the preview has an older id than one that died
+/// before, and was not shown.
 enum BulkGrant {
-    /// How long a preview is good for.
-    static let life = Duration.seconds(300)
+    static let life = BulkToken.life
 
-    /// `upper id . moment of the preview . HMAC`
-    static func make(
-        _ bound: BulkBound, verb: String, query: String, key: SymmetricKey? = nil
-    ) throws -> String {
-        let head = "\(bound.upper).\(bound.at.milliseconds)"
-        let code = HMAC<SHA256>.authenticationCode(
-            for: signed(head, verb, query), using: try key ?? ownKey())
-        return head + "." + code.map { byte in
-            (byte < 16 ? "0" : "") + String(byte, radix: 16)
-        }.joined()
+    static func make(_ bound: BulkBound, verb: String, query: Query) throws -> String {
+        let at = bound.at.milliseconds
+        let token = BulkToken(
+            verb: signed(verb, at), query: query, upperID: bound.upper, now: bound.at)
+        return "\(at)." + token.text(try keyedHash())
     }
 
     /// - Throws: `data` for a token that is broken, of another verb or query, or too old.
     static func read(
-        _ token: String, verb: String, query: String, now: Timestamp, key: SymmetricKey? = nil
+        _ text: String, verb: String, query: Query, now: Timestamp
     ) throws -> BulkBound {
-        let parts = token.split(separator: ".", omittingEmptySubsequences: false)
-        guard token.utf8.count < 256, parts.count == 3, let upper = MessageID(String(parts[0])),
-            let at = Int64(parts[1]), let code = bytes(parts[2]),
-            HMAC<SHA256>.isValidAuthenticationCode(
-                code, authenticating: signed("\(parts[0]).\(parts[1])", verb, query),
-                using: try key ?? ownKey())
-        else {
-            throw Failure(
-                .data,
-                """
-                the token is not one for `\(verb)` with this query by this user: the verb, the \
-                query or the token was changed. Nothing was done. Look again with --dry-run, which \
-                prints a new one.
-                """)
+        let parts = text.prefix(8192).split(separator: ".", maxSplits: 1)
+        guard parts.count == 2, let at = Int64(parts[0]) else {
+            throw refusal(BulkToken.Refusal.notOurs)
         }
-        let moment = Timestamp(milliseconds: at)
-        guard now < moment + life, moment <= now + life else {
-            throw Failure(
-                .data,
-                """
-                the token is older than \(life.brief). Nothing was done. Look again with --dry-run, \
-                which prints a new one.
-                """)
+        do {
+            let upper = try BulkToken.check(
+                String(parts[1]), verb: signed(verb, at), query: query, now: now, keyedHash())
+            // Why: nobody previews in the future; such a token would live longer.
+            guard Timestamp(milliseconds: at) <= now + .seconds(60) else {
+                throw BulkToken.Refusal.notOurs
+            }
+            return BulkBound(upper: upper, at: Timestamp(milliseconds: at))
+        } catch let reason as BulkToken.Refusal {
+            throw refusal(reason)
         }
-        return BulkBound(upper: upper, at: moment)
     }
 
-    private static func signed(_ head: String, _ verb: String, _ query: String) -> Data {
-        // Why a zero byte: no part can hold one, so no two triples have one text.
-        Data("godwit bulk 1\0\(head)\0\(verb)\0\(query.replacing("\0", with: ""))".utf8)
+    private static func signed(_ verb: String, _ at: Int64) -> String { "\(verb) \(at)" }
+
+    private static func refusal(_ reason: BulkToken.Refusal) -> Failure {
+        let sentence =
+            // Why: the moment is a part of what is signed, and tells people nothing.
+            if case .otherVerb = reason {
+                "the token is for another verb; preview again"
+            } else {
+                "\(reason)"
+            }
+        return Failure(
+            .data, "--token: \(sentence) with --dry-run, which prints a new one. Nothing was done.")
     }
 
-    private static func bytes(_ hex: Substring) -> [UInt8]? {
-        guard hex.utf8.count == 64 else { return nil }
-        var out: [UInt8] = []
-        var rest = hex
-        while !rest.isEmpty {
-            guard let byte = UInt8(rest.prefix(2), radix: 16) else { return nil }
-            out.append(byte)
-            rest = rest.dropFirst(2)
-        }
-        return out
+    private static func keyedHash() throws -> BulkToken.KeyedHash {
+        let key = try ownKey()
+        return { bytes in Array(HMAC<SHA256>.authenticationCode(for: bytes, using: key)) }
     }
 
     /// The user's key; made at the first use.

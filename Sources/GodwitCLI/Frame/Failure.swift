@@ -95,9 +95,13 @@ struct Failure: Error, CustomStringConvertible {
         }
     }
 
-    /// All codes in one line, for the help.
+    /// All codes, for the help.
     static let codes =
-        "0 done, " + Code.allCases.map { "\($0.rawValue) \($0.meaning)" }.joined(separator: "; ")
+        (["    0 done"]
+        + Code.allCases.map { code in
+            String(repeating: " ", count: 5 - "\(code.rawValue)".count)
+                + "\(code.rawValue) \(code.meaning)"
+        }).joined(separator: "\n")
 
     /// Says what went wrong on stderr and ends the process; help goes to stdout and ends with 0.
     static func exit(with error: any Error) -> Never {

@@ -12,7 +12,7 @@ enum Grammar {
     /// What stands under every help text.
     static let footer = """
         EXIT
-          \(Failure.codes)
+        \(Failure.codes)
         NEXT
           godwit help json      what -o json prints: schemas and fields
           godwit help query     how --where is written

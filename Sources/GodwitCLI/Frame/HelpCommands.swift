@@ -98,6 +98,10 @@ enum Schemas {
             SchemaRow(RunLine.self, "history runs, history slowest; job show of an ended one"),
             SchemaRow(StatsRow.self, "history stats"), SchemaRow(RateRow.self, "history rate"),
             SchemaRow(AuditRow.self, "audit list"),
+            SchemaRow(RuleRow.self, "alert list, add, remove, mute"),
+            SchemaRow(OpenAlertRow.self, "alert groups"),
+            SchemaRow(ChannelRow.self, "alert channels, alert channel"),
+            SchemaRow(TrialRow.self, "alert test"),
             SchemaRow(ContextRow.self, "context list, use, add, remove"),
             SchemaRow(Enqueue.Accepted.self, "enqueue"), SchemaRow(Work.Summary.self, "work"),
             SchemaRow(StreamRow.self, "stream list, stream show"),
@@ -106,6 +110,7 @@ enum Schemas {
             SchemaRow(DroppedRow.self, "stream dropped"),
             SchemaRow(Doctor.Finding.self, "doctor"), SchemaRow(BenchReport.self, "bench"),
             SchemaRow(StreamBenchReport.self, "bench --mode stream"),
+            SchemaRow(HistoryBenchReport.self, "bench history"),
             SchemaRow(BenchCodec.Report.self, "bench codec"),
             SchemaRow(SchemaRow.self, "help json"),
         ]
@@ -124,6 +129,7 @@ struct Completion: ParsableCommand {
             fish: godwit completion fish > ~/.config/fish/completions/godwit.fish
             """)
     @Argument(help: "bash, zsh or fish.") var shell: Shell
+    @OptionGroup var store: StoreOptions
 
     func run() throws {
         let kind: CompletionShell =

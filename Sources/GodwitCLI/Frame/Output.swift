@@ -63,9 +63,10 @@ struct Output<R: Row>: Sendable {
                 switch column.value(row) {
                 case .object(let fields):
                     lines += fields.map {
-                        ("\(column.name).\($0.0)", $0.1.readable(times, now: now))
+                        ("\(column.name).\($0.0.label($0.1))", $0.1.readable(times, now: now))
                     }
-                case let value: lines.append((column.name, value.readable(times, now: now)))
+                case let value:
+                    lines.append((column.name.label(value), value.readable(times, now: now)))
                 }
             }
             try Stdout.write(terminal.pairs(lines))
@@ -90,7 +91,7 @@ struct Output<R: Row>: Sendable {
             let now = Timestamp.here
             try Stdout.write(
                 terminal.table(
-                    columns.map(\.name),
+                    columns.map { $0.type == "milliseconds" ? String($0.name.dropLast(3)) : $0.name },
                     rows.map { row in columns.map { $0.value(row).readable(times, now: now) } }))
         }
         if let scan { Talk.say(scan.sentence) }
@@ -158,6 +159,14 @@ extension String {
     var listSchema: String {
         guard let slash = lastIndex(of: "/") else { return self + ".list" }
         return self[..<slash] + ".list" + self[slash...]
+    }
+}
+
+extension String {
+    /// What stands before a value for people, who read a length of time with its unit.
+    fileprivate func label(_ value: Value) -> String {
+        if case .span = value, hasSuffix("_ms") { return String(dropLast(3)) }
+        return self.shown
     }
 }
 

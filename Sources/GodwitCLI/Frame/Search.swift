@@ -49,33 +49,23 @@ struct Search: Sendable {
         query = Query(terms: terms)
     }
 
-    /// At most `limit` messages behind `after`, with what was looked at for them.
+    /// At most `limit` messages behind `after`, with what was looked at for them; ends early, and says
+    /// so, when a second is over.
     func page(on open: OpenStore, after: String?, limit: Int) async throws -> Page {
-        let now = open.now
+        let plan = QueryPlan(query, now: open.now)
         var page = Page(found: [], scan: Scan(scanned: 0, isComplete: true))
-        let parts = after?.split(separator: "/", maxSplits: 2).map(String.init)
-        var place = parts?.count == 3 ? parts : nil
-        for queue in try await open.broker.inspector.queues() {
-            if let place, queue.text < place[0] { continue }
-            for state in MessageState.allCases {
-                if let place, queue.text == place[0], state.rawValue != place[1] { continue }
-                var cursor = place.flatMap { $0[2].isEmpty ? nil : PageCursor($0[2]) }
-                place = nil
-                repeat {
-                    let part = try await open.broker.inspector.messages(
-                        state, in: queue, after: cursor, limit: min(64, limit - page.found.count))
-                    page.scan.scanned += part.messages.count
-                    page.found += part.messages.filter { query.matches($0, in: queue, now: now) }
-                        .map { FoundMessage(queue: queue, record: $0) }
-                    cursor = part.next
-                    if page.found.count >= limit, let cursor {
-                        page.scan.next = "\(queue)/\(state.rawValue)/\(cursor.text)"
-                        page.scan.isComplete = false
-                        return page
-                    }
-                } while cursor != nil
-            }
-        }
+        var cursor = after.map(PageCursor.init)
+        let end = ContinuousClock.now + .seconds(1)
+        repeat {
+            let part = try await open.broker.inspector.search(
+                plan, after: cursor,
+                budget: SearchBudget(messages: limit - page.found.count))
+            page.found += part.messages
+            page.scan.scanned += part.scanned
+            cursor = part.next
+        } while cursor != nil && page.found.count < limit && .now < end
+        page.scan.next = cursor?.text
+        page.scan.isComplete = cursor == nil
         return page
     }
 }

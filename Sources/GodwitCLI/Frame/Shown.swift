@@ -69,7 +69,7 @@ extension String {
     /// The name that was probably meant.
     func nearest(of names: [String]) -> String? {
         let best = names.map { ($0, distance(to: $0)) }.min { $0.1 < $1.1 }
-        guard let best, best.1 <= max(1, count / 3) else { return nil }
+        guard let best, best.1 <= (count < 4 ? 1 : Swift.max(2, count / 3)) else { return nil }
         return best.0
     }
 

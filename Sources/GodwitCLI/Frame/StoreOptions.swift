@@ -21,7 +21,7 @@ struct StoreOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             """
-            sqlite:PATH or clickhouse://host:port/database. Else GODWIT_HISTORY, the context's, or \
+            sqlite:PATH or clickhouse+https://user@host:port/database. Else GODWIT_HISTORY, the context's, or \
             history.db beside the broker's SQLite file.
             """, valueName: "url"))
     var history: String?

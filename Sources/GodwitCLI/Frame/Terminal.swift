@@ -64,7 +64,7 @@ struct Terminal: Sendable {
         if let width { Self.fit(&widths, header, into: width) }
         var out = line(header, widths) { paint($0, .bold) }
         for row in rows {
-            out += line(row, widths) { cell in cell }
+            out += line(row, widths) { paint($0, .state($0)) }
         }
         return out
     }
@@ -73,7 +73,7 @@ struct Terminal: Sendable {
         var out = ""
         for (index, cell) in cells.enumerated() {
             let cell = width == nil ? cell : cell.cut(toColumns: widths[index])
-            out += hasColor ? self.paint(paint(cell), .state(cell)) : cell
+            out += paint(cell)
             if index < cells.count - 1 {
                 out += String(repeating: " ", count: max(0, widths[index] - cell.width) + 2)
             }
@@ -81,11 +81,15 @@ struct Terminal: Sendable {
         return out + "\n"
     }
 
+    /// Columns that people copy from: half of an id is none.
+    private static let whole: Set<String> = ["id", "fingerprint", "worker", "token", "name"]
+
     /// Takes from the widest column until all fit; none gets narrower than its header or 8 columns.
     private static func fit(_ widths: inout [Int], _ header: [String], into width: Int) {
         var over = widths.reduce(0, +) + 2 * (widths.count - 1) - width
         while over > 0 {
-            guard let widest = widths.indices.max(by: { widths[$0] < widths[$1] }),
+            let cuttable = widths.indices.filter { !whole.contains(header[$0]) }
+            guard let widest = cuttable.max(by: { widths[$0] < widths[$1] }),
                 widths[widest] > max(8, header[widest].width)
             else { return }
             widths[widest] -= 1

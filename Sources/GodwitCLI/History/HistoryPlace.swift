@@ -35,7 +35,7 @@ final class HistoryPlace: Sendable {
                 .configuration,
                 """
                 there is no history beside this store. Give --history sqlite:PATH or \
-                clickhouse://host:port/database, set GODWIT_HISTORY, or name it in a context.
+                clickhouse+https://user@host:port/database, set GODWIT_HISTORY, or name it in a context.
                 """)
         }
         guard isThere else {
@@ -57,7 +57,7 @@ final class HistoryPlace: Sendable {
     }
 
     private func open(_ url: String) async throws -> any HistoryStore {
-        let store = try await Self.connect(url)
+        let store = try await History.open(url)
         opened.withLock { $0 = store }
         return store
     }
@@ -78,12 +78,5 @@ final class HistoryPlace: Sendable {
             return url.contains("password=")
         }
         return host[..<at].contains(":") || url.contains("password=")
-    }
-
-    private static func connect(_ url: String) async throws -> any HistoryStore {
-        if url.hasPrefix("sqlite:") {
-            return try SQLiteHistory(path: String(url.dropFirst("sqlite:".count)))
-        }
-        throw Failure(.usage, "'\(Contexts.Context.shown(url))' is no history")
     }
 }
