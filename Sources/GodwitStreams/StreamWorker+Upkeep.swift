@@ -59,7 +59,7 @@ extension StreamWorker {
                     if taken > 0 { wakeDry() }
                     if taken < 64 { break }
                 }
-                try await takeRedriven()
+                if !state.withLock({ $0.worker.isToldQuiet }) { try await takeRedriven() }
                 if round % 6 == 0 {
                     if let idle = options.keepIdle { try await expire(idle) }
                     try await broker.prune(64, in: stream.name)

@@ -171,9 +171,11 @@ public final class StreamWorker<Point: Sendable, State: Sendable>: Service, Send
             return cell.worker.phase >= .graceOver
         }
         if isCancelled { slots.forEach { $0.cancel() } }
+        let heartbeat = heartbeat()
         await withDiscardingTaskGroup { group in
             group.addTask { await self.runWaker() }
             group.addTask { await self.runUpkeep() }
+            if let heartbeat { group.addTask { await heartbeat.run() } }
             await withDiscardingTaskGroup { work in
                 for signal in exchangeSignals {
                     work.addTask { await self.runExchange(signal) }
@@ -185,6 +187,7 @@ public final class StreamWorker<Point: Sendable, State: Sendable>: Service, Send
             (cell.graceTimer, cell.worker.phase == .over)
         }
         timer?.cancel()
+        await heartbeat?.leave()
         if isOver { return tellWhatIsLeft() }
         for slot in slots { await slot.value }
     }

@@ -34,6 +34,10 @@ public struct StreamWorkerOptions: Sendable {
     /// How long a key without new points is kept; nil keeps all. Its memory of ids goes with it, so
     /// keep it far longer than a producer may resend.
     public var keepIdle: Duration? = .seconds(90 * 24 * 3600)
+    /// How often it says on the board that it lives, and hears orders; see ``WorkerOptions/beat``.
+    public var beat: Duration? = .seconds(5)
+    /// The version of the program, for those who look.
+    public var version = ""
 
     public init() {}
 }

@@ -47,6 +47,11 @@ package struct StreamWorkerState: Sendable {
     let number: UInt32
 
     package private(set) var phase = Phase.working
+    /// An operator wants it to take nothing new.
+    private(set) var isToldQuiet = false
+    /// Holds that ended, and those of them that failed.
+    private var finishedCount = 0
+    private var failedCount = 0
     package private(set) var backlog = Deque<Work>()
     package private(set) var running = 0
     /// Those among them whose leases are lost: nothing but slots that are not free.
@@ -150,7 +155,7 @@ package struct StreamWorkerState: Sendable {
     }
 
     private mutating func nextRequest(_ now: Timestamp, random: inout Xoshiro) -> LaneRequest? {
-        guard !isExclusive, !isDry, reserving == 0 else { return nil }
+        guard !isExclusive, !isDry, !isToldQuiet, reserving == 0 else { return nil }
         // What is leased ahead waits for a slot, and all of them hang.
         guard abandoned < concurrency else { return nil }
         if isDraining(now, random: &random) { return nil }
@@ -219,7 +224,7 @@ package struct StreamWorkerState: Sendable {
     package mutating func loaded(_ work: [Work], of count: Int, _ now: Timestamp) {
         loading -= count
         for work in work where held[work.lane.token] != nil { backlog.append(work) }
-        if phase != .working || abandoned == concurrency { releaseBacklog(now) }
+        if phase != .working || isToldQuiet || abandoned == concurrency { releaseBacklog(now) }
         leaveExclusive()
     }
 
@@ -244,6 +249,11 @@ package struct StreamWorkerState: Sendable {
         _ settlement: LaneSettlement, took: Duration, _ now: Timestamp
     ) -> Bool {
         running -= 1
+        finishedCount += 1
+        switch settlement.end {
+        case .retry, .skip, .block: failedCount += 1
+        default: break
+        }
         pace = 0.9 * pace + 0.1 * max(0.001, took / .milliseconds(1))
         guard held[settlement.token] != nil else {
             abandoned -= 1
@@ -365,6 +375,37 @@ package struct StreamWorkerState: Sendable {
         if abandoned == concurrency { releaseBacklog(now) }
         leaveExclusive()
         return count
+    }
+
+    // MARK: What operators see and want
+
+    /// `identity` with what is in hand now. A run is named by its key, and its kind is the stream's.
+    package func beat(_ identity: WorkerBeat, clockOffset: Duration) -> WorkerBeat {
+        var beat = identity
+        beat.busy = running
+        beat.held = held.count
+        beat.finished = finishedCount
+        beat.failed = failedCount
+        beat.isQuiet = isToldQuiet || phase != .working
+        let runs = held.values.compactMap { held in held.runningSince.map { ($0, held.lane) } }
+            .sorted { ($0.0, $0.1.token.key) < ($1.0, $1.1.token.key) }
+        beat.running = runs.prefix(WorkerBeat.mostRunning).map { since, lane in
+            WorkerBeat.Running(
+                id: lane.token.key, kind: identity.queue, since: since + clockOffset,
+                attempt: lane.attempt)
+        }
+        return beat
+    }
+
+    /// No more reserves until ``resume()``; what was not begun goes back, what runs goes on.
+    package mutating func quiet(_ now: Timestamp) {
+        isToldQuiet = true
+        releaseBacklog(now)
+    }
+
+    package mutating func resume() {
+        isToldQuiet = false
+        isDry = false
     }
 
     // MARK: Stopping

@@ -56,6 +56,7 @@ public struct JobContext: Sendable {
     public func checkpoint(_ bytes: [UInt8]) async throws {
         let outcomes = try await queue.calls.checkpoint([Checkpoint(leased.token, bytes)])
         guard outcomes == [.done] else { throw LeaseLost(id: id) }
+        lease.progressed(at: queue.broker.time.now())
     }
 
     /// Puts the lease's end at `lease` from now; the worker renews by itself, so this is for a

@@ -132,12 +132,14 @@ public final class Worker: Service, Sendable {
     /// upkeep as children. All end before this returns.
     private func serve(until end: End) async {
         let supervise = state.withLock { $0.superviseSignal }
+        let heartbeat = heartbeat()
         await withDiscardingTaskGroup { group in
             for lane in 0..<state.withLock({ $0.laneSignals.count }) {
                 group.addTask { await self.runLane(lane) }
             }
             group.addTask { await self.runWaker(until: end) }
             group.addTask { await self.runUpkeep() }
+            if let heartbeat { group.addTask { await heartbeat.run() } }
             for slot in 0..<state.withLock({ $0.worker.concurrency }) {
                 let task = Task { await self.runSlot(slot) }
                 state.withLock { $0.slots[slot] = task }
@@ -157,6 +159,7 @@ public final class Worker: Service, Sendable {
         }
         timers.forEach { $0?.cancel() }
         for task in tasks { await task.value }
+        await heartbeat?.leave()
     }
 
     private func loseLeases(_ tokens: [LeaseToken]) {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import MessagePack
 
 /// What a live worker says of itself every few seconds, as a note in ``NoteFolder/workers``.
 public struct WorkerBeat: Sendable, Hashable, Codable {
@@ -44,8 +45,10 @@ public struct WorkerBeat: Sendable, Hashable, Codable {
     public var failed: Int
     /// It takes nothing new.
     public var isQuiet: Bool
-    /// The longest running first, at most 32.
+    /// The longest running first, at most ``mostRunning``.
     public var running: [Running]
+
+    public static let mostRunning = 32
 
     public init(
         number: UInt32, name: String, version: String = "", queue: String, kinds: [String]?,
@@ -69,7 +72,21 @@ public struct WorkerBeat: Sendable, Hashable, Codable {
     }
 }
 
-/// What an operator wants of a worker, as a note in ``NoteFolder/orders`` under its number.
+extension WorkerBeat {
+    /// Reads a note of ``NoteFolder/workers``, which holds MessagePack; nil when it is none.
+    public init?(_ note: Note) {
+        guard let beat = try? MessagePackDecoder().decode(WorkerBeat.self, from: note.bytes) else {
+            return nil
+        }
+        self = beat
+    }
+
+    /// As it is noted.
+    public func bytes() throws -> [UInt8] { try MessagePackEncoder().encode(self) }
+}
+
+/// What an operator wants of a worker, as a note in ``NoteFolder/orders`` under its number: the name
+/// of the case, as text.
 public enum WorkerOrder: String, Sendable, Hashable, Codable {
     /// Take nothing new; go on with what runs, and stay.
     case quiet

@@ -14,6 +14,11 @@ public struct WorkerOptions: Sendable {
     public var batch: Int?
     /// Messages leased ahead of a free slot; nil: as many as 50 ms of work, never more than slots.
     public var prefetch: Int?
+    /// How often it says on the board that it lives, and hears orders (``WorkerBeat``, ``WorkerOrder``);
+    /// an idle worker half as often. Nil: never, and nobody can see or quiet it.
+    public var beat: Duration? = .seconds(5)
+    /// The version of the program, for those who look.
+    public var version = ""
 
     public init() {}
 }

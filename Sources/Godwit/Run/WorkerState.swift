@@ -43,6 +43,11 @@ struct WorkerState: Sendable {
     let request: ReserveRequest
 
     private(set) var phase = Phase.working
+    /// An operator wants it to take nothing new.
+    private(set) var isQuiet = false
+    /// Runs that ended, and those of them that failed.
+    private(set) var finishedCount = 0
+    private(set) var failedCount = 0
     private(set) var backlog: Deque<(sequence: UInt64, leased: LeasedMessage)> = []
     /// By slot; nil where nothing runs.
     private(set) var slots: [Run?]
@@ -135,13 +140,14 @@ struct WorkerState: Sendable {
         // The first one needs a lane that waits for its delay.
         if unsettled.count == 1 || unsettled.count >= Self.settleBatch { return true }
         if runningCount == hungCount && backlog.isEmpty { return true }
-        if isDry || isExclusive { return false }
+        if isDry || isExclusive || isQuiet { return false }
         return min(batch, concurrency + prefetch - held) >= reserveThreshold
     }
 
     private mutating func nextRequest(
         _ now: Timestamp, wantsAny: Bool, random: inout Xoshiro
     ) -> ReserveRequest? {
+        if isQuiet { return nil }
         if isDry || isExclusive || isWaitingForSuspects(now, random: &random) { return nil }
         // Why: what is leased ahead waits for a slot, and all of them hang.
         if hungCount == concurrency { return nil }
@@ -216,7 +222,7 @@ struct WorkerState: Sendable {
             sequence += 1
             backlog.append((sequence, leased))
         }
-        if phase != .working { releaseBacklog(at: now) }
+        if phase != .working || isQuiet { releaseBacklog(at: now) }
     }
 
     mutating func reserveFailed(asked: Int, at now: Timestamp, random: inout Xoshiro) {
@@ -313,6 +319,11 @@ struct WorkerState: Sendable {
         runningCount -= 1
         if run.isHung { hungCount -= 1 }
         if isDryForSlots { isDry = false }
+        finishedCount += 1
+        switch verdict {
+        case .retry, .reject: failedCount += 1
+        case .ack, .release, .forward: break
+        }
         averageRun += (Double((now - run.startedAt).milliseconds) - averageRun) / 16
         if !run.isAbandoned { settle(Settlement(run.leased.token, verdict), at: now) }
         // Why: the end of an abandoned run settles nothing, so nobody else would say so.
@@ -395,6 +406,17 @@ struct WorkerState: Sendable {
         isDry = false
         isDryForSlots = false
         nextDue = nil
+    }
+
+    /// No more reserves until ``resume()``; what was not begun goes back, what runs goes on.
+    mutating func quiet(at now: Timestamp) {
+        isQuiet = true
+        releaseBacklog(at: now)
+    }
+
+    mutating func resume() {
+        isQuiet = false
+        wake()
     }
 
     /// No more reserves; what was not begun goes back at once.
