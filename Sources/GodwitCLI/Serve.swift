@@ -9,11 +9,16 @@ import Logging
 import ServiceLifecycle
 import UnixSignals
 
-/// `godwit serve`: lets others look at a store.
+/// `godwit serve`: watches a store, and lets others look at it.
 struct Serve: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Hand out a store's numbers over HTTP: /metrics, /scale?queue=NAME, /health.",
+        abstract: "Watch a store: archive its history, send its alerts, serve its numbers over HTTP.",
         discussion: """
+            /metrics, /scale?queue=NAME and /health answer over HTTP. Runs are archived into --history \
+            (history.db beside a SQLite store when none is named), and alerts go out by the rules and \
+            channels of `godwit alert`, or to GODWIT_ALERT_URL. Any number of these processes may run: \
+            one archives a queue at a time, and an alert is sent once.
+
             Without GODWIT_TOKEN it listens on loopback only; with it, every request needs the \
             header `Authorization: Bearer TOKEN`. Requests that name another host than its address, \
             localhost or a --host are refused (421). SIGTERM or SIGINT ends it.
@@ -27,6 +32,15 @@ struct Serve: AsyncParsableCommand {
     var host: [String] = []
     @Flag(help: "Listen for others without a token: everybody there may read.")
     var insecureNoAuth = false
+    @Flag(help: "Archive nothing: another process does.")
+    var noArchive = false
+    @Flag(help: "Send no alerts: another process does.")
+    var noAlerts = false
+    @Option(
+        help: ArgumentHelp(
+            "An internal host that alerts may be sent to, without TLS too; may be repeated. Also GODWIT_ALERT_HOSTS.",
+            valueName: "host:port"))
+    var alertHost: [String] = []
     @OptionGroup var store: StoreOptions
 
     func run() async throws {
@@ -48,12 +62,42 @@ struct Serve: AsyncParsableCommand {
             } catch {
                 throw Failure(.usage, "\(error)" + Self.advice(error))
             }
+            let watching = try await watching(store)
             let group = ServiceGroup(
                 configuration: ServiceGroupConfiguration(
-                    services: [server], gracefulShutdownSignals: [.sigterm, .sigint],
+                    services: [server] + watching, gracefulShutdownSignals: [.sigterm, .sigint],
                     logger: Logger.current))
             try await group.run()
         }
+    }
+
+    /// What else runs beside the server, and says so.
+    private func watching(_ open: OpenStore) async throws -> [any Service] {
+        var services: [any Service] = []
+        if !noArchive {
+            if let history = try await open.history.storeForArchiving() {
+                services.append(Archiver(open.broker, into: history))
+                Talk.say("archiving into \(open.history.name)")
+            } else {
+                Talk.say("no --history is named: nothing is archived, and events wait up to their bound")
+            }
+        }
+        if !noAlerts {
+            let environment = ProcessInfo.processInfo.environment
+            let hosts = alertHost + [environment["GODWIT_ALERT_HOSTS"] ?? ""]
+            var options = AlertSender.Options()
+            do {
+                options.guardian = try DialGuard(list: hosts.joined(separator: ","))
+            } catch {
+                throw Failure(.usage, "--alert-host or GODWIT_ALERT_HOSTS: \(error)")
+            }
+            let sender = AlertSender(on: open.broker, options: options)
+            var watch = AlertWatch.Options()
+            watch.sender = sender
+            services += [AlertWatch(on: open.broker, options: watch), sender]
+            Talk.say("sending alerts; `godwit alert list` shows the rules")
+        }
+        return services
     }
 
     private static func advice(_ error: MonitorServerError) -> String {

@@ -84,7 +84,7 @@ enum Schemas {
         [
             SchemaRow(QueueRow.self, "queue list"), SchemaRow(QueueDetail.self, "queue show"),
             SchemaRow(QueueState.self, "queue pause, queue resume"),
-            SchemaRow(LimitsRow.self, "queue limits"), SchemaRow(Purged.self, "queue purge"),
+            SchemaRow(LimitsRow.self, "queue limits"), SchemaRow(TargetsRow.self, "queue targets"), SchemaRow(Purged.self, "queue purge"),
             SchemaRow(JobRow.self, "job list, dead list"),
             SchemaRow(MessageDetail.self, "job show, dead show"),
             SchemaRow(EventRow.self, "job tail"),

@@ -56,6 +56,13 @@ final class HistoryPlace: Sendable {
         return try await open(url)
     }
 
+    /// For an archiver, which makes what is not there; nil where none is configured.
+    func storeForArchiving() async throws -> (any HistoryStore)? {
+        if let store = opened.withLock({ $0 }) { return store }
+        guard let url else { return nil }
+        return try await open(url)
+    }
+
     private func open(_ url: String) async throws -> any HistoryStore {
         let store = try await History.open(url)
         opened.withLock { $0 = store }

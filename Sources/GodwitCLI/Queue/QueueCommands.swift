@@ -7,7 +7,8 @@ struct QueueCommands: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "queue", abstract: "Look at queues; pause, resume, limit and purge them.",
         subcommands: [
-            List.self, Show.self, Pause.self, Resume.self, Limits.self, Purge.self,
+            List.self, Show.self, Pause.self, Resume.self, Limits.self, Targets.self,
+            Purge.self,
         ])
 
     struct List: AsyncParsableCommand {
