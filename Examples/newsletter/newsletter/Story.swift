@@ -99,7 +99,7 @@ struct Story: Sendable {
         _ watching: Watching, _ crew: Crew, _ sink: Sink
     ) async throws -> (killed: Int?, advice: [Advice]) {
         let broker = watching.broker
-        try await withThrowingTaskGroup(of: Void.self) { group in
+        return try await withThrowingTaskGroup(of: Void.self) { group in
             for _ in 0..<workers { group.addTask { try await crew.work() } }
             var started = workers
             var progress = Progress(total: split.recipients)
