@@ -152,6 +152,7 @@ let package = Package(
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(
                     name: "ArgumentParser", package: "swift-argument-parser", condition: command),
+                .product(name: "Crypto", package: "swift-crypto", condition: command),
                 .product(
                     name: "Histogram", package: "hdrhistogram-swift", condition: command),
                 .product(name: "Subprocess", package: "swift-subprocess", condition: command),
@@ -240,15 +241,17 @@ let package = Package(
             dependencies: ["Godwit", "GodwitStreams", "GodwitTesting"], swiftSettings: settings),
         .testTarget(
             name: "GodwitMonitorTests",
+            // Why the program: it is run, and so must be built with the tests.
             dependencies: [
-                "Godwit", "GodwitMonitor", "GodwitRedis", "GodwitSQLite", "GodwitTesting",
-                "MessagePack", "TestRedis",
+                "ArchiveWorker", "Godwit", "GodwitMonitor", "GodwitRedis", "GodwitSQLite",
+                "GodwitTesting", "MessagePack", "TestRedis",
                 .product(name: "AsyncHTTPClient", package: "async-http-client", condition: monitor),
                 .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "NIOCore", package: "swift-nio", condition: monitor),
                 .product(name: "NIOHTTP1", package: "swift-nio", condition: monitor),
                 .product(name: "NIOPosix", package: "swift-nio", condition: monitor),
             ],
+            exclude: ["Metrics/golden"],
             swiftSettings: settings),
         .testTarget(
             name: "GodwitHTTPTests",
@@ -265,14 +268,22 @@ let package = Package(
             name: "CommandTests",
             // Why the programs: they are run, and so must be built with the tests.
             dependencies: [
-                "Godwit", "GodwitCLI", "GodwitSQLite", "TestRedis", "file-digest", "hello",
-                "newsletter", "print-fleet",
+                "Godwit", "GodwitCLI", "GodwitMonitor", "GodwitSQLite", "TestRedis", "file-digest",
+                "hello", "newsletter", "print-fleet",
+                .product(name: "Crypto", package: "swift-crypto", condition: command),
             ],
             swiftSettings: settings),
         .testTarget(
             name: "BrokerContractTests",
             dependencies: ["Godwit", "GodwitRedis", "GodwitSQLite", "GodwitTesting", "TestRedis"],
             swiftSettings: settings),
+        .executableTarget(
+            name: "ArchiveWorker",
+            dependencies: [
+                "Godwit", "GodwitMonitor", "GodwitSQLite",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Tests/ArchiveWorker", swiftSettings: settings),
         .executableTarget(
             name: "CrashWorker",
             dependencies: [

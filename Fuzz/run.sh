@@ -17,8 +17,16 @@ least=${3:-10000000}
 case $target in
 messagepack) harness=Fuzz/MessagePackFuzz.swift sources=$(ls Sources/MessagePack/*.swift) bytes=512 ;;
 resp) harness=Fuzz/RESPFuzz.swift sources=$(ls Sources/RedisClient/RESP*.swift) bytes=160 ;;
+# What queries stand on, without the parts that run jobs.
+query)
+    harness=Fuzz/QueryFuzz.swift bytes=256 module=MessagePack
+    core=Sources/Godwit
+    sources="$(ls Sources/MessagePack/*.swift $core/Query/*.swift $core/Message/*.swift $core/Settle/*.swift)
+        $core/Broker/Inspector.swift $core/Broker/BrokerError.swift $core/Broker/EventLog.swift
+        $core/Broker/Seam.swift $core/Enqueue/Codec.swift"
+    ;;
 *)
-    echo "usage: Fuzz/run.sh messagepack|resp [SECONDS [EXECUTIONS]]" >&2
+    echo "usage: Fuzz/run.sh messagepack|resp|query [SECONDS [EXECUTIONS]]" >&2
     exit 64
     ;;
 esac
@@ -27,13 +35,14 @@ out=.build-fuzz/$target
 mkdir -p "$out/corpus" "$out/crashes" "$out/logs"
 rm -f "$out"/crashes/* "$out"/logs/*
 
+# Why a module of that name: `import MessagePack` in the module MessagePack is nothing.
 # Why -O without debug assertions off: overflow and bounds checks of Swift stay in, and those are
 # what hostile bytes would trip over.
 # shellcheck disable=SC2086  # the sources are a list
 if ! swiftc -O -wmo -swift-version 6 -parse-as-library -sanitize=fuzzer -package-name godwit \
     -enable-upcoming-feature ExistentialAny -enable-upcoming-feature MemberImportVisibility \
     -enable-upcoming-feature InternalImportsByDefault \
-    -module-name "fuzz_$target" -o "$out/fuzz" $sources "$harness" >"$out/logs/build" 2>&1; then
+    -module-name "${module:-fuzz_$target}" -o "$out/fuzz" $sources "$harness" >"$out/logs/build" 2>&1; then
     cat "$out/logs/build" >&2
     exit 70
 fi

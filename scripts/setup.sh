@@ -15,13 +15,16 @@ fi
 # Only Linux distributions with apt are set up; elsewhere the compiler says what it lacks.
 if ! has apt-get; then
     has redis-server || echo "setup: the tests need redis-server in PATH" >&2
+    has clickhouse-server || echo "setup: the tests need clickhouse-server in PATH" >&2
     exit 0
 fi
 
 [ -e /usr/include/sqlite3.h ] || need libsqlite3-dev
 has redis-server || need redis-server
+has clickhouse-server || need clickhouse-server
 has sha256sum || need coreutils
 has openssl || need openssl
+has prometheus || need prometheus
 
 [ -z "$missing" ] && exit 0
 

@@ -9,8 +9,10 @@ struct Enqueue: AsyncParsableCommand {
         abstract: "Add a message, or one per line, to a queue.",
         discussion: """
             The bytes are stored as given: as JSON where they parse as JSON, as plain bytes \
-            otherwise. Prints the id of each message. The same --id again adds nothing, so an \
-            enqueue whose answer was lost is repeated with it.
+            otherwise. Prints the id of each message. The same --id again adds nothing and exits \
+            with 73, so an enqueue whose answer was lost is repeated with it; a --unique key that a \
+            live message has prints that one's id and exits with 73 too. Take one back with \
+            `godwit job cancel ID`.
             """)
 
     @Argument(help: "The queue.", transform: StoreOptions.queue)
@@ -41,10 +43,14 @@ struct Enqueue: AsyncParsableCommand {
     @OptionGroup var store: StoreOptions
 
     struct Accepted: Row {
-        static let columns = ["id", "state"]
+        static let schema = "godwit.accepted/1"
+        static let columns: [Column<Accepted>] = [
+            .text("id", "for `godwit job show`") { $0.id },
+            .text("state", "new, or known: nothing was added") { $0.isNew ? "new" : "known" },
+            .flag("is_new", "it was added by this command", .detail) { $0.isNew },
+        ]
         let id: String
         let isNew: Bool
-        var cells: [String] { [id, isNew ? "new" : "known"] }
     }
 
     func validate() throws {
@@ -75,23 +81,34 @@ struct Enqueue: AsyncParsableCommand {
 
     func run() async throws {
         let options = try options()
+        let output = try store.output(Accepted.self)
         if let lines {
             return try await store.withStore {
-                try await enqueue(LineSource(lines), options, on: $0)
+                try await enqueue(LineSource(lines), options, on: $0, output)
             }
         }
         let payload = try bytes()
+        let isDry = store.isDry
         try await store.withStore { store in
             noteMemory(store)
+            if isDry {
+                return Talk.say(
+                    "would enqueue \(payload.count) bytes as \(Self.contentType(of: payload).text) into '\(self.queue)'; nothing was done"
+                )
+            }
             let queue = Queue(self.queue, on: store.broker)
             let accepted = try await queue.enqueue(
                 kind: kind, payloads: [payload], as: Self.contentType(of: payload), options)
-            try show(accepted)
+            try show(accepted, output)
+            if accepted.contains(where: { !$0.isNew }) {
+                throw ExitCode(Failure.Code.exists.rawValue)
+            }
         }
     }
 
     private func enqueue(
-        _ source: consuming LineSource, _ options: [EnqueueOption], on store: OpenStore
+        _ source: consuming LineSource, _ options: [EnqueueOption], on store: OpenStore,
+        _ output: Output<Accepted>
     ) async throws {
         noteMemory(store)
         let queue = Queue(self.queue, on: store.broker)
@@ -125,6 +142,10 @@ struct Enqueue: AsyncParsableCommand {
                 source.take()
             }
             guard let type else { break }
+            if self.store.isDry {
+                count += payloads.count
+                continue
+            }
             do {
                 let accepted = try await queue.enqueue(
                     kind: kind, payloads: payloads, as: type, options)
@@ -134,7 +155,7 @@ struct Enqueue: AsyncParsableCommand {
                 if self.store.format == .json {
                     all += rows
                 } else {
-                    try show(accepted)
+                    try show(accepted, output, isFirst: count == accepted.count)
                 }
             } catch {
                 let failure = Failure(error)
@@ -144,31 +165,34 @@ struct Enqueue: AsyncParsableCommand {
                     \(failure.description) \(count) line(s) were accepted before; the lines from \
                     \(count + 1) to \(count + payloads.count) were in this call. Go on from line \
                     \(count + 1), for example with `tail -n +\(count + 1)`\
-                    \(failure.code == .temporary ? ", after a look at whether they got there" : "").
+                    \(failure.code == .unavailable ? ", after a look at whether they got there" : "").
                     """)
             }
         }
-        if self.store.format == .json { try self.store.output.list(all) }
+        if self.store.format == .json { try output.list(all) }
         if let unreadable {
             throw Failure(
                 unreadable.code,
                 "\(unreadable.description) \(count) line(s) before it were accepted.")
         }
         Talk.say(
-            "\(count) message(s) in '\(self.queue)'" + (known > 0 ? ", \(known) known before" : ""))
+            (self.store.isDry ? "nothing was done: would be " : "")
+                + "\(count) message(s) in '\(self.queue)'" + (known > 0 ? ", \(known) known before" : ""))
     }
 
-    private func show(_ accepted: [Enqueued]) throws {
+    private func show(
+        _ accepted: [Enqueued], _ output: Output<Accepted>, isFirst: Bool = true
+    ) throws {
+        let rows = accepted.map { Accepted(id: "\($0.id)", isNew: $0.isNew) }
         switch store.format {
-        case .text:
-            for one in accepted {
-                print(one.id)
-                if !one.isNew { Talk.say("\(one.id) was there already: nothing was added") }
-            }
-        case .json where accepted.count == 1:
-            try store.output.one(Accepted(id: "\(accepted[0].id)", isNew: accepted[0].isNew))
-        case .json, .jsonl:
-            try store.output.list(accepted.map { Accepted(id: "\($0.id)", isNew: $0.isNew) })
+        case .text where store.fields == nil:
+            try Stdout.write(rows.map { $0.id + "\n" }.joined())
+        case .json where rows.count == 1 && lines == nil: try output.one(rows[0])
+        case .json: try output.list(rows)
+        default: try output.stream(rows, isFirst: isFirst)
+        }
+        for row in rows where !row.isNew {
+            Talk.say("\(row.id) was there already: nothing was added; see `godwit job show \(row.id)`")
         }
     }
 
@@ -199,7 +223,7 @@ struct Enqueue: AsyncParsableCommand {
         for header in header {
             guard let equals = header.firstIndex(of: "="), equals != header.startIndex else {
                 throw ValidationError(
-                    "'\(header.prefix(60).escapedForDisplay)' is not a header: write --header name=value."
+                    "'\(header.prefix(60).shown)' is not a header: write --header name=value."
                 )
             }
             headers[String(header[..<equals])] = String(header[header.index(after: equals)...])
@@ -217,7 +241,7 @@ struct Enqueue: AsyncParsableCommand {
         }
         throw ValidationError(
             """
-            '\(text.prefix(60).escapedForDisplay)' is not a moment in ISO 8601: write \
+            '\(text.prefix(60).shown)' is not a moment in ISO 8601: write \
             2026-01-31T08:00:00Z or 2026-01-31T09:00:00+01:00.
             """)
     }

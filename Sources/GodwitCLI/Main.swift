@@ -7,25 +7,30 @@ struct Main: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "godwit",
         abstract: "A reliable queue: what was accepted is worked, or is in the dead letters.",
+        usage: "godwit [global options] <noun> <verb> [id …] [--where QUERY]",
         discussion: """
-            The store is --broker, else GODWIT_BROKER, else a SQLite file under the user's data \
-            directory. It takes memory:, sqlite:PATH, redis://host:port/db, rediss://… and \
-            redis+unix:///path. Passwords go into GODWIT_BROKER, GODWIT_REDIS_PASSWORD or a file \
-            named by ?password-file=, never onto the command line.
+            The store is --broker, else a --context, GODWIT_BROKER, the context in use, or a SQLite \
+            file under the user's data directory. It takes memory:, sqlite:PATH, \
+            redis://host:port/db, rediss://… and redis+unix:///path. Passwords go into \
+            GODWIT_BROKER, GODWIT_REDIS_PASSWORD, a context or a file named by ?password-file=, \
+            never onto the command line.
 
-            Exit codes: 0 done, 1 a check found something, 64 usage, 65 bad data, 66 no such \
-            queue, message or file, 69 the store is unavailable, 70 a defect, 73 can't create, \
-            74 input or output failed, 75 try again later, 78 wrong configuration.
+            Every command takes --broker, --context, --history, -o text|json|jsonl|tsv|none, \
+            --fields a,b, --limit, --time, --color, --timeout, -q, -v, --yes and --dry-run, before \
+            the noun or behind the verb. Data goes to stdout, talk to stderr.
             """,
         version: "godwit 0.1.0",
         subcommands: [
-            Enqueue.self, Work.self, QueueCommands.self, JobCommands.self, DeadCommands.self,
-            StreamCommands.self, Doctor.self, Bench.self,
+            Enqueue.self, Work.self, Serve.self, QueueCommands.self, JobCommands.self, DeadCommands.self,
+            WorkerCommands.self, StreamCommands.self, HistoryCommands.self, AuditCommands.self, AlertCommands.self,
+            Doctor.self, Bench.self, ContextCommands.self, Completion.self, HelpJSON.self,
+            HelpQuery.self,
         ])
 
     static func main() async {
         do {
-            var command = try parseAsRoot()
+            var command = try parseAsRoot(
+                Grammar.ordered(Array(CommandLine.arguments.dropFirst())))
             if var command = command as? any AsyncParsableCommand {
                 try await command.run()
             } else {

@@ -83,7 +83,7 @@ extension Response {
 
     /// Bytes that nobody keeps, guesses about, or runs.
     static func bytes(
-        _ status: HTTPResponse.Status = .ok, _ bytes: [UInt8], _ contentType: String
+        _ status: HTTPResponse.Status, _ bytes: [UInt8], _ contentType: String
     ) -> Response {
         var headers = HTTPFields()
         headers[.contentType] = contentType

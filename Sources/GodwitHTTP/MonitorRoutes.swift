@@ -24,7 +24,7 @@ public func addMonitorRoutes(
             accept: accepted.isEmpty ? nil : accepted.joined(separator: ","))
         let look = await gauges.look()
         return Response.bytes(
-            metrics.text(as: format, with: look.families), format.contentType)
+            .ok, metrics.text(as: format, with: look.families), format.contentType)
     }
     router.get("scale") { request, _ in
         guard let queue = request.uri.queryParameters["queue"] else {
@@ -37,7 +37,7 @@ public func addMonitorRoutes(
         guard let flow = look.flows[String(queue)] else {
             return Response.text(.notFound, "no such queue: nothing was ever enqueued there.")
         }
-        return Response.bytes(Array(flow.json.utf8), "application/json")
+        return Response.bytes(.ok, Array(flow.json.utf8), "application/json")
     }
     router.get("health") { _, _ in
         let isUp = await gauges.look().isUp

@@ -24,7 +24,7 @@ extension RedisBroker {
     }
 
     /// Reads what is kept of messages beside their places.
-    private func details(
+    func details(
         _ ids: [ArraySlice<UInt8>], in queue: RedisQueue, _ what: String
     ) async throws(BrokerError) -> [StoredMessage] {
         if ids.isEmpty { return [] }
@@ -103,7 +103,7 @@ extension RedisBroker {
         }
     }
 
-    private static func bytes(ofHex text: Substring) -> [UInt8]? {
+    static func bytes(ofHex text: Substring) -> [UInt8]? {
         let digits = text.utf8.map { Hex.value(of: $0) }
         guard digits.count % 2 == 0, digits.count <= 2 * LeaseToken.size else { return nil }
         var bytes: [UInt8] = []
@@ -249,7 +249,7 @@ extension RedisBroker {
     }
 
     /// The place in `c` of the first element that reaches beyond this many endings.
-    private func firstElement(
+    func firstElement(
         endingAfter after: Int, _ key: String, _ what: String
     ) async throws(BrokerError) -> Int {
         if after <= 0 { return 0 }

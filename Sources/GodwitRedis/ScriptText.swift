@@ -88,7 +88,7 @@ package struct ScriptText {
 /// The scripts of one clock, one for each word.
 package struct Scripts: Sendable {
     let enqueue, reserve, ack, settle, renew, checkpoint: RedisScript
-    let reclaim, redrive, promote, cancel, purge, prune: RedisScript
+    let reclaim, redrive, promote, cancel, purge, prune, repair: RedisScript
     let streamAppend, streamReserve, streamCommit, streamCommitEmit, streamRenew: RedisScript
     let streamReclaim, streamExpire, streamOperate, streamLook: RedisScript
     let noteWrite, noteErase: RedisScript
@@ -119,6 +119,7 @@ package struct Scripts: Sendable {
         cancel = script("cancel", PackageResources.cancel_lua)
         purge = script("purge", PackageResources.purge_lua)
         prune = script("prune", PackageResources.prune_lua)
+        repair = script("repair", PackageResources.repair_lua)
         streamAppend = script("stream_append", PackageResources.stream_append_lua)
         streamReserve = script("stream_reserve", PackageResources.stream_reserve_lua)
         streamCommit = script("stream_commit", PackageResources.stream_commit_lua)
@@ -138,8 +139,8 @@ package struct Scripts: Sendable {
     package var all: [RedisScript] {
         [
             enqueue, reserve, ack, settle, renew, checkpoint, reclaim, redrive, promote, cancel,
-            purge, prune, streamAppend, streamReserve, streamCommit, streamCommitEmit, streamRenew,
-            streamReclaim, streamExpire, streamOperate, streamLook, noteWrite,
+            purge, prune, repair, streamAppend, streamReserve, streamCommit, streamCommitEmit,
+            streamRenew, streamReclaim, streamExpire, streamOperate, streamLook, noteWrite,
             noteErase,
         ]
     }

@@ -47,7 +47,7 @@ extension Database {
         return record
     }
 
-    private func body(_ number: Int64) throws -> [UInt8]? {
+    func body(_ number: Int64) throws -> [UInt8]? {
         try Data.fetchOne(
             self, sql: "SELECT bytes FROM body WHERE number = :number",
             arguments: ["number": number]
@@ -56,6 +56,15 @@ extension Database {
 
     /// A row of ``recordColumns`` and what stands aside.
     func record(from row: Row) throws -> MessageRecord {
+        var record = try bareRecord(from: row) { try kindName($0, $1) }
+        try addAside(from: row, to: &record)
+        return record
+    }
+
+    /// The record of a row alone; `kindName` knows the name of a hash in a queue.
+    func bareRecord(
+        from row: Row, kindName: (UInt32, Int64) throws -> String?
+    ) throws -> MessageRecord {
         let key = Key(high: row["id_high"], low: row["id_low"])
         let tail: Data = row["tail"]
         guard let token = tail.withUnsafeBytes({ Tail.token(key, $0) }),
@@ -86,8 +95,12 @@ extension Database {
         case .leased: record.leaseDeadline = at
         case .dead, .completed, .cancelled, .forwarded: record.finishedAt = at
         }
-        if (row["aside"] as Int64) & Aside.row != 0 { try add(asideOf: key, queue, to: &record) }
         return record
+    }
+
+    func addAside(from row: Row, to record: inout MessageRecord) throws {
+        if (row["aside"] as Int64) & Aside.row == 0 { return }
+        try add(asideOf: Key(high: row["id_high"], low: row["id_low"]), row["queue"], to: &record)
     }
 
     private func add(asideOf key: Key, _ queue: Int64, to record: inout MessageRecord) throws {

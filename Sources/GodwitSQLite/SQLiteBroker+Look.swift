@@ -17,7 +17,8 @@ extension SQLiteBroker {
     /// Every statement that runs for a message or a call, by name.
     package static var statementTexts: [(name: String, sql: String)] {
         Statements.texts + StreamStatements.texts + LaneReading.texts + Waiters.texts
-            + Database.pageTexts + NoteStatements.texts + Database.noteTexts + Database.kindTexts
+            + Database.pageTexts + Database.searchTexts + NoteStatements.texts + Database.noteTexts
+            + Database.kindTexts
     }
 
     package var commitCount: Int { writer.commits.load(ordering: .relaxed) }

@@ -40,6 +40,15 @@ enum Schema {
         migrator.registerMigration("2026-11 notes of the board") { db in
             try db.execute(sql: notes)
         }
+        migrator.registerMigration("2026-11 dead messages by kind") { db in
+            // Why only the dead: they stay, and people look for them; an index over waiting or
+            // ended ones would be paid for by every message. The number is the kind's hash in `lane`.
+            try db.execute(
+                sql: """
+                    CREATE INDEX message_dead_kind ON message (queue, lane & 4294967295, at)
+                    WHERE state = 3
+                    """)
+        }
         return migrator
     }
 

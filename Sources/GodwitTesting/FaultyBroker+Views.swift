@@ -105,6 +105,14 @@ struct FaultyView: Operator, Inspector, EventLog, Board {
         }
     }
 
+    func search(
+        _ plan: QueryPlan, after cursor: PageCursor?, budget: SearchBudget
+    ) async throws(BrokerError) -> SearchPage {
+        try await inspect { () async throws(BrokerError) in
+            try await inner.inspector.search(plan, after: cursor, budget: budget)
+        }
+    }
+
     func check(_ queue: QueueName, limit: Int) async throws(BrokerError) -> [String] {
         try await inspect { () async throws(BrokerError) in
             try await inner.inspector.check(queue, limit: limit)

@@ -7,11 +7,12 @@ import Testing
     /// Modules of this package.
     static let own: Set<String> = [
         "Godwit", "GodwitSQLite", "GodwitRedis", "GodwitTesting", "GodwitCLI", "MessagePack",
-        "RedisClient", "CGodwitSQLite", "GodwitStreams",
+        "RedisClient", "CGodwitSQLite", "GodwitStreams", "GodwitMonitor", "GodwitHTTP",
     ]
     /// What opens files, sockets or databases.
     static let inputOutput = [
-        "NIO", "GRDB", "SQLite", "Subprocess", "ArgumentParser", "RedisClient",
+        "NIO", "GRDB", "SQLite", "Subprocess", "ArgumentParser", "RedisClient", "AsyncHTTPClient",
+        "Hummingbird",
     ]
     static let brokers: Set<String> = ["GodwitSQLite", "GodwitRedis"]
 
@@ -80,10 +81,14 @@ import Testing
                 case "GodwitStreams"
                 where isOwn && !["Godwit", "MessagePack"].contains(line.module):
                     "streams are a layer over the seam and know no store"
+                case "GodwitMonitor" where isOwn && !["Godwit", "MessagePack"].contains(line.module):
+                    "what watches stands on the seam and knows no store of messages"
+                case "GodwitHTTP" where isOwn && !["Godwit", "GodwitMonitor"].contains(line.module):
+                    "a door stands on the seam and what watches"
                 case "GodwitTesting" where isOwn && line.module != "Godwit":
                     "the testing product knows no concrete broker"
                 case "GodwitCLI"
-                where brokers.contains(line.module) && line.file != "GodwitCLI/Compose.swift":
+                where brokers.contains(line.module) && line.file != "GodwitCLI/Frame/Compose.swift":
                     "only Compose.swift names concrete brokers"
                 case let target where target != "GodwitCLI" && brokers.contains(line.module):
                     "only the command names concrete brokers"
@@ -109,7 +114,11 @@ import Testing
         ("GodwitCLI/Work.swift", "import GodwitRedis"),
         ("GodwitTesting/X.swift", "import GodwitSQLite"),
         ("GodwitStreams/X.swift", "import RedisClient"),
-        ("Godwit/X.swift", "import GodwitStreams"),
+        ("Godwit/X.swift", "import GodwitStreams"), ("Godwit/X.swift", "import Hummingbird"),
+        ("GodwitMonitor/X.swift", "import GodwitSQLite"),
+        ("GodwitMonitor/X.swift", "import GodwitHTTP"),
+        ("GodwitHTTP/X.swift", "import GodwitRedis"),
+        ("GodwitSQLite/X.swift", "import GodwitMonitor"),
     ])
     func `an import against the arrows is found`(_ file: String, _ line: String) throws {
         let module = try #require(Self.module(line))
@@ -120,7 +129,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ("GodwitCLI/Compose.swift", "GodwitRedis"), ("GodwitRedis/X.swift", "RedisClient"),
+        ("GodwitCLI/Frame/Compose.swift", "GodwitRedis"), ("GodwitRedis/X.swift", "RedisClient"),
         ("GodwitSQLite/X.swift", "GRDB"), ("Godwit/X.swift", "MessagePack"),
         ("Godwit/X.swift", "Logging"),
     ])

@@ -48,7 +48,7 @@ import Testing
         #expect(notBlocked.status == 75)
         #expect(notBlocked.err.contains("is neither blocked nor parked"))
         let notIdle = try await place.godwit(
-            "stream", "forget", "meters", "printer 1", "--yes", "printer 1")
+            "stream", "forget", "meters", "printer 1", "--confirm", "printer 1")
         #expect(notIdle.status == 75)
         let unsure = try await place.godwit("stream", "forget", "meters", "printer 1")
         #expect(unsure.status == 64)

@@ -153,7 +153,7 @@ import Testing
         try await withPlace { place in
             let id = try await place.enqueue("mail", "welcome", "x", "--max-attempts", "1")
             let outcome = try await place.godwit(
-                "work", "mail", "--drain", "--timeout", "200ms", "--exec",
+                "work", "mail", "--drain", "--run-timeout", "200ms", "--exec",
                 "sleep 600 & echo $! > child; wait")
             #expect(outcome.status == 0, "\(outcome)")
             let shown = try await place.godwit("job", "show", "mail", id, "-o", "json").object()

@@ -51,7 +51,11 @@ import Testing
                 scene.clock.advance(by: .milliseconds(50))
                 await Task.yield()
             }
-            try await scene.see("b", .ready)
+            // What is given back waits 2 ms for company.
+            while try await scene.record("b")?.summary.phase != .ready {
+                scene.clock.advance(by: .milliseconds(50))
+                await Task.yield()
+            }
             gate.open()
             try await scene.see("a", .idle)
             for _ in 0..<600 {

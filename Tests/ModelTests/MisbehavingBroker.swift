@@ -283,6 +283,12 @@ extension MisbehavingBroker: Inspector {
         try await broker.messages(state, in: queue, after: cursor, limit: limit)
     }
 
+    func search(
+        _ plan: QueryPlan, after cursor: PageCursor?, budget: SearchBudget
+    ) async throws(BrokerError) -> SearchPage {
+        try await broker.search(plan, after: cursor, budget: budget)
+    }
+
     func check(_ queue: QueueName, limit: Int) async throws(BrokerError) -> [String] {
         try await broker.check(queue, limit: limit)
     }

@@ -109,6 +109,9 @@ public final class ChildProcess: Sendable {
     /// Asks it to end.
     public func terminate() { signal(SIGTERM) }
 
+    /// As Ctrl-C does.
+    public func interrupt() { signal(SIGINT) }
+
     func signal(_ number: Int32) {
         state.withLock { state in
             // Why under the lock: a number whose process was waited for may be another's.

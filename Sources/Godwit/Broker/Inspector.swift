@@ -23,6 +23,19 @@ public protocol Inspector: Sendable {
         _ state: MessageState, in queue: QueueName, after cursor: PageCursor?, limit: Int
     ) async throws(BrokerError) -> MessagePage
 
+    /// Looks for the messages that a query means: a bounded part of them, and where to go on.
+    ///
+    /// - Order: queues by name; in each the leased by deadline, the ready in the order of service, the
+    ///   scheduled by due, then the dead and then all that ended, newest first.
+    /// - Bounded: at most ``SearchBudget/records`` records in slices, and about ``SearchBudget/time``; the page
+    ///   says how many were looked at, and a page without messages may still have a next one (I10).
+    /// - Repeated: with the cursor it goes on behind the last one looked at. While the store stands
+    ///   still nothing is skipped or shown twice; what moves meanwhile may be missed or seen again.
+    ///   A cursor that can't be read begins anew.
+    func search(
+        _ plan: QueryPlan, after cursor: PageCursor?, budget: SearchBudget
+    ) async throws(BrokerError) -> SearchPage
+
     /// Looks for states without an index row, index rows without a state, and counters that do not
     /// add up; sentences for the reader, none when all is well. Bounded by `limit` messages.
     func check(_ queue: QueueName, limit: Int) async throws(BrokerError) -> [String]

@@ -37,7 +37,7 @@ package final class QueueMeters: Sendable {
     }
 
     /// Messages came in: how long each was ready before, by the store's clock.
-    func reserved(_ reservation: Reservation) {
+    package func reserved(_ reservation: Reservation) {
         var last: (hash: UInt32, pair: PairMeters)?
         var steps = 0
         for leased in reservation.messages {

@@ -134,3 +134,13 @@ extension Span where Bound: Comparable {
         }
     }
 }
+
+extension Query.TextPattern {
+    package func fits(_ text: String) -> Bool {
+        // Why bytes: what Unicode calls equal need not be the same key.
+        switch self {
+        case .exact(let wanted): text.utf8.elementsEqual(wanted.utf8)
+        case .prefix(let wanted): text.utf8.starts(with: wanted.utf8)
+        }
+    }
+}

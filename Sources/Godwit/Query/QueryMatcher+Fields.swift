@@ -19,7 +19,7 @@ extension QueryMatcher {
         case .error: return record.reason.map { Self.occurs(item.needles, in: $0) } ?? false
         case .text(let field, let patterns):
             return texts(field, record, queue, &body).contains { text in
-                patterns.contains { Self.fits($0, text) }
+                patterns.contains { $0.fits(text) }
             }
         case .argument(let path, let patterns):
             return body.arguments()?.first(at: path) { scalar in
@@ -145,14 +145,6 @@ extension QueryMatcher {
     }
 
     // MARK: Values
-
-    private static func fits(_ pattern: Query.TextPattern, _ text: String) -> Bool {
-        // Why bytes: what Unicode calls equal need not be the same key.
-        switch pattern {
-        case .exact(let wanted): text.utf8.elementsEqual(wanted.utf8)
-        case .prefix(let wanted): text.utf8.starts(with: wanted.utf8)
-        }
-    }
 
     private static func fits(_ pattern: Query.ArgumentPattern, _ scalar: Arguments.Scalar) -> Bool {
         switch (pattern, scalar) {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import ArgumentParser
+import CoreMetrics
 import Foundation
 import Godwit
+import GodwitMonitor
 
 /// `godwit bench`: what this store does on this machine, by the product's normal path.
 struct Bench: AsyncParsableCommand {
@@ -13,6 +15,7 @@ struct Bench: AsyncParsableCommand {
             worker. single: one consumer whose every reserve and ack is awaited, then the wait of \
             one job at a time with an idle worker (p50_ms). stream: keyed points, in rounds of \
             --waiting points for each of --keys keys, handled with the last --window at hand. \
+            history: --jobs runs from an event log in memory into --history, then its questions. \
             --backlog N: how long a reserve takes \
             while N messages wait. The queue is the bench's own, with a random name.
             """,
@@ -24,7 +27,7 @@ struct BenchQueue: AsyncParsableCommand {
         commandName: "queue", abstract: "Measure the store (this is what plain `bench` does).")
 
     enum Mode: String, ExpressibleByArgument, CaseIterable {
-        case lifecycle, enqueue, drain, single, stream
+        case lifecycle, enqueue, drain, single, stream, history
     }
     enum Switch: String, ExpressibleByArgument, CaseIterable { case on, off }
 
@@ -40,6 +43,8 @@ struct BenchQueue: AsyncParsableCommand {
     @Option(help: "Messages leased ahead of a free slot.") var prefetch: Int?
     @Option(help: "The record also at reserve.") var tracking: Switch = .on
     @Option(help: "Events for the history.") var events: Switch = .on
+    @Option(help: "Count for a scraper on the way, as a process with /metrics does.")
+    var metrics: Switch = .off
     @Option(help: "Time reserve while so many wait; nothing else is measured.") var backlog: Int?
     @Option(help: "Keys (stream mode).") var keys: Int = 10_000
     @Option(help: "Points that a handler sees (stream mode).") var window: Int = 100
@@ -70,6 +75,13 @@ struct BenchQueue: AsyncParsableCommand {
     }
 
     func run() async throws {
+        if mode == .history {
+            let report = try await measureHistory()
+            try store.output(HistoryBenchReport.self).one(report)
+            if report.figures.counted != report.figures.runs { throw ExitCode(1) }
+            return
+        }
+        if metrics == .on { MetricsSystem.bootstrap(OpenMetricsFactory()) }
         var options = store
         let own = ownFile()
         if let own { options.broker = "sqlite:\(own)/bench.db" }
@@ -80,7 +92,7 @@ struct BenchQueue: AsyncParsableCommand {
                 await open.meter.close()
                 return report
             }
-            try store.output.one(report)
+            try store.output(StreamBenchReport.self).one(report)
             if report.lost > 0 || report.outOfOrder > 0 || report.shortWindows > 0 {
                 throw ExitCode(1)
             }
@@ -93,7 +105,7 @@ struct BenchQueue: AsyncParsableCommand {
             await open.meter.close()
             return report
         }
-        try store.output.one(report)
+        try store.output(BenchReport.self).one(report)
         if report.lost > 0 || report.duplicates > 0 { throw ExitCode(1) }
     }
 

@@ -9,8 +9,7 @@ struct BenchCodec: AsyncParsableCommand {
         commandName: "codec", abstract: "MessagePack beside JSON: encode and decode ten fields.")
 
     @Option(help: "How often each is done.") var rounds: Int = 100_000
-    @Option(name: [.customShort("o"), .customLong("output")], help: "How data is printed.")
-    var format: OutputFormat = .text
+    @OptionGroup var store: StoreOptions
 
     func validate() throws {
         guard rounds >= 1 else { throw ValidationError("--rounds is 1 or more, not \(rounds).") }
@@ -35,10 +34,18 @@ struct BenchCodec: AsyncParsableCommand {
     }
 
     struct Report: Row {
-        static let columns = [
-            "rounds", "MessagePack µs", "JSON µs", "times faster", "MessagePack bytes",
-            "JSON bytes", "bytes in %",
-            "with integer keys", "in %",
+        static let schema = "godwit.bench.codec/1"
+        static let columns: [Column<Report>] = [
+            .int("rounds", "how often") { $0.rounds },
+            .number("message_pack_us", "a round of MessagePack") { $0.messagePackUs },
+            .number("json_us", "a round of JSON") { $0.jsonUs },
+            .number("ratio", "times faster") { $0.ratio },
+            .int("message_pack_bytes", "its length") { $0.messagePackBytes },
+            .int("json_bytes", "its length") { $0.jsonBytes },
+            .number("bytes_percent", "of JSON") { $0.bytesPercent },
+            .int("integer_key_bytes", "with integer keys") { $0.integerKeyBytes },
+            .number("integer_key_percent", "of JSON") { $0.integerKeyPercent },
+            .text("machine", "where") { $0.machine },
         ]
         let rounds: Int
         let messagePackUs: Double
@@ -50,13 +57,6 @@ struct BenchCodec: AsyncParsableCommand {
         let integerKeyBytes: Int
         let integerKeyPercent: Double
         let machine = Machine.line
-
-        var cells: [String] {
-            [
-                "\(rounds)", "\(messagePackUs)", "\(jsonUs)", "\(ratio)", "\(messagePackBytes)",
-                "\(jsonBytes)", "\(bytesPercent)", "\(integerKeyBytes)", "\(integerKeyPercent)",
-            ]
-        }
     }
 
     func run() async throws {
@@ -86,7 +86,7 @@ struct BenchCodec: AsyncParsableCommand {
                     try jsonDecoder.decode(Reading.self, from: jsonEncoder.encode(value)) == value
                 })
         }
-        try Output(format: format).one(
+        try store.output(Report.self).one(
             Report(
                 rounds: rounds, messagePackUs: best.0.rounded(to: 3), jsonUs: best.1.rounded(to: 3),
                 ratio: (best.1 / best.0).rounded(to: 2), messagePackBytes: packed.count,

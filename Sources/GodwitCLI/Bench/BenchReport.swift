@@ -35,60 +35,31 @@ struct BenchReport: Row {
     var duplicates = 0
     var machine = Machine.line
 
-    static let columns = Keys.allCases.map(\.rawValue)
-
-    var cells: [String] {
-        [
-            "\(jobs)", number(enqueuePerS), number(processPerS), number(lifecyclePerS),
-            number(p50Ms),
-            number(p99Ms), number(brokerCPUUsPerJob), number(brokerBytesPerJob), number(rssMB),
-            "\(lost)",
-            "\(duplicates)", number(reserveUsPerCall), backlog.map(String.init) ?? "-", broker,
-            mode,
-            "\(batch)", "\(payload)", "\(concurrency)", "\(callers)", tracking ? "on" : "off",
-            events ? "on" : "off", machine,
-        ]
-    }
-
-    private func number(_ value: Double?) -> String {
-        guard let value else { return "-" }
-        return value >= 1000 ? "\(Int(value.rounded()))" : "\(value.rounded(to: 3))"
-    }
-
-    private enum Keys: String, CodingKey, CaseIterable {
-        case jobs, enqueuePerS = "enqueue_per_s", processPerS = "process_per_s"
-        case lifecyclePerS = "lifecycle_per_s", p50Ms = "p50_ms", p99Ms = "p99_ms"
-        case brokerCPUUsPerJob = "broker_cpu_us_per_job", brokerBytesPerJob = "broker_bytes_per_job"
-        case rssMB = "rss_mb", lost, duplicates, reserveUsPerCall = "reserve_us_per_call"
-        case backlog, broker, mode, batch, payload, concurrency, callers, tracking, events, machine
-    }
-
-    func encode(to encoder: any Encoder) throws {
-        var container = encoder.container(keyedBy: Keys.self)
-        try container.encode(jobs, forKey: .jobs)
-        // Why `encode`: a figure that was not measured is null, not absent.
-        try container.encode(enqueuePerS?.rounded(to: 0), forKey: .enqueuePerS)
-        try container.encode(processPerS?.rounded(to: 0), forKey: .processPerS)
-        try container.encode(lifecyclePerS?.rounded(to: 0), forKey: .lifecyclePerS)
-        try container.encode(p50Ms, forKey: .p50Ms)
-        try container.encode(p99Ms, forKey: .p99Ms)
-        try container.encode(brokerCPUUsPerJob?.rounded(to: 2), forKey: .brokerCPUUsPerJob)
-        try container.encode(brokerBytesPerJob?.rounded(to: 1), forKey: .brokerBytesPerJob)
-        try container.encode(rssMB.rounded(to: 1), forKey: .rssMB)
-        try container.encode(lost, forKey: .lost)
-        try container.encode(duplicates, forKey: .duplicates)
-        try container.encode(reserveUsPerCall, forKey: .reserveUsPerCall)
-        try container.encode(backlog, forKey: .backlog)
-        try container.encode(broker, forKey: .broker)
-        try container.encode(mode, forKey: .mode)
-        try container.encode(batch, forKey: .batch)
-        try container.encode(payload, forKey: .payload)
-        try container.encode(concurrency, forKey: .concurrency)
-        try container.encode(callers, forKey: .callers)
-        try container.encode(tracking, forKey: .tracking)
-        try container.encode(events, forKey: .events)
-        try container.encode(machine, forKey: .machine)
-    }
+    static let schema = "godwit.bench/1"
+    static let columns: [Column<BenchReport>] = [
+        .int("jobs", "jobs") { $0.jobs },
+        .number("enqueue_per_s", "enqueued a second") { $0.enqueuePerS?.rounded(to: 0) },
+        .number("process_per_s", "handled a second") { $0.processPerS?.rounded(to: 0) },
+        .number("lifecycle_per_s", "from the first enqueue to the last ack") { $0.lifecyclePerS?.rounded(to: 0) },
+        .number("p50_ms", "enqueue to handler start, half are shorter") { $0.p50Ms },
+        .number("p99_ms", "enqueue to handler start, 99 % are shorter") { $0.p99Ms },
+        .number("broker_cpu_us_per_job", "the store's processor time") { $0.brokerCPUUsPerJob?.rounded(to: 2) },
+        .number("broker_bytes_per_job", "the store's memory or file") { $0.brokerBytesPerJob?.rounded(to: 1) },
+        .number("rss_mb", "the most memory of this process") { $0.rssMB.rounded(to: 1) },
+        .int("lost", "jobs that never ran") { $0.lost },
+        .int("duplicates", "jobs that ran twice") { $0.duplicates },
+        .number("reserve_us_per_call", "with a backlog") { $0.reserveUsPerCall },
+        .int("backlog", "messages that waited") { $0.backlog },
+        .text("broker", "the store") { $0.broker },
+        .text("mode", "what was measured") { $0.mode },
+        .int("batch", "jobs per call") { $0.batch },
+        .int("payload", "bytes") { $0.payload },
+        .int("concurrency", "handlers at once") { $0.concurrency },
+        .int("callers", "callers of single enqueue") { $0.callers },
+        .flag("tracking", "the record also at reserve") { $0.tracking },
+        .flag("events", "events for the history") { $0.events },
+        .text("machine", "where") { $0.machine },
+    ]
 }
 
 /// The machine that the bench ran on.

@@ -33,7 +33,7 @@ struct BenchRun: Sendable {
             case .drain: try await measureDrain(&report)
             case .lifecycle: try await measureLifecycle(&report)
             case .single: try await measureSingle(&report)
-            case .stream: break  // BenchStream
+            case .stream, .history: break  // BenchStream, BenchHistory
             }
         }
         report.rssMB = Machine.peakMemory

@@ -253,22 +253,28 @@ struct StreamBenchReport: Row {
     var shortWindows = 0
     var machine = Machine.line
 
-    static let columns = [
-        "points", "points/s", "append/s", "store µs/point", "store bytes/key", "warm share",
-        "loaded bytes/point", "moved bytes/point", "rss MB", "lost", "out of order",
-        "short windows", "broker", "keys", "window", "waiting", "point bytes", "batch",
-        "concurrency", "machine",
+    static let schema = "godwit.bench.stream/1"
+    static let columns: [Column<StreamBenchReport>] = [
+        .text("broker", "the store") { $0.broker },
+        .text("mode", "what was measured") { $0.mode },
+        .int("points", "points") { $0.points },
+        .number("points_per_s", "appended, handled and committed a second") { $0.pointsPerS.rounded(to: 1) },
+        .number("append_per_s", "appended a second") { $0.appendPerS.rounded(to: 1) },
+        .number("broker_cpu_us_per_point", "the store's processor time") { $0.brokerCPUUsPerPoint },
+        .number("broker_bytes_per_key", "the store's memory or file") { $0.brokerBytesPerKey },
+        .number("warm_share", "holds whose window the worker remembered") { $0.warmShare },
+        .number("loaded_bytes_per_point", "windows and states that the store sent") { $0.loadedBytesPerPoint },
+        .number("moved_bytes_per_point", "with the points themselves") { $0.movedBytesPerPoint },
+        .number("rss_mb", "the most memory of this process") { $0.rssMB },
+        .int("lost", "points that were not handled") { $0.lost },
+        .int("out_of_order", "points that came too early") { $0.outOfOrder },
+        .int("short_windows", "handlers that saw too few points") { $0.shortWindows },
+        .int("keys", "keys") { $0.keys },
+        .int("window", "points that a handler sees") { $0.window },
+        .int("waiting", "points for each key") { $0.waiting },
+        .int("point_bytes", "bytes of a point") { $0.pointBytes },
+        .int("batch", "points per call") { $0.batch },
+        .int("concurrency", "handlers at once") { $0.concurrency },
+        .text("machine", "where") { $0.machine },
     ]
-
-    var cells: [String] {
-        [
-            "\(points)", "\(Int(pointsPerS))", "\(Int(appendPerS))",
-            brokerCPUUsPerPoint.map { "\($0.rounded(to: 2))" } ?? "-",
-            brokerBytesPerKey.map { "\(Int($0))" } ?? "-", "\(warmShare.rounded(to: 3))",
-            "\(loadedBytesPerPoint.rounded(to: 1))", "\(movedBytesPerPoint.rounded(to: 1))",
-            "\(rssMB.rounded(to: 1))", "\(lost)", "\(outOfOrder)", "\(shortWindows)", broker,
-            "\(keys)", "\(window)", "\(waiting)", "\(pointBytes)", "\(batch)", "\(concurrency)",
-            machine,
-        ]
-    }
 }

@@ -26,23 +26,32 @@ struct AlertEyes: Sendable, Hashable, Codable {
         in queue: QueueName, by inspector: any Inspector, since: Timestamp, now: Timestamp
     ) async throws(BrokerError) -> (letters: [MessageRecord], isAll: Bool) {
         var known = Set(seen)
+        defer { seen = known.sorted() }
         var found: [MessageRecord] = []
         var here = cursor
+        // The marks of the pages between the cursor and here.
+        var walked: Set<UInt64> = []
         for _ in 0..<Self.pages {
             let page = try await inspector.messages(
                 .dead, in: queue, after: here.map { PageCursor($0) }, limit: Self.page)
-            for record in page.messages where known.insert(Self.mark(of: record)).inserted {
-                seen.append(Self.mark(of: record))
+            for record in page.messages {
+                let mark = Self.mark(of: record)
+                walked.insert(mark)
+                guard known.insert(mark).inserted else { continue }
                 if let at = record.finishedAt, at < since { continue }
                 found.append(record)
             }
-            guard let next = page.next, let last = page.messages.last else { return (found, true) }
+            guard let next = page.next, let last = page.messages.last else {
+                // What was not met again is gone: redriven, cancelled or pruned.
+                known = walked
+                return (found, true)
+            }
             here = next.text
             let isOld = (last.finishedAt ?? now) < now - .seconds(2)
-            if isOld || seen.count > Self.mostSeen {
+            if isOld || walked.count > Self.mostSeen {
                 cursor = here
-                seen = []
-                known = []
+                known.subtract(walked)
+                walked = []
             }
         }
         return (found, false)

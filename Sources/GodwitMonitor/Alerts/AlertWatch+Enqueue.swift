@@ -5,6 +5,9 @@ import Metrics
 
 extension AlertWatch {
     /// Enqueues all that waits, a job for each channel. What was enqueued before is known by its id.
+    ///
+    /// On the board it still waits afterwards: it goes from there with the decisions that are kept next,
+    /// once the groups are kept that it spoke of.
     func enqueueWaiting(_ report: inout Report) async throws(BrokerError) {
         guard let waiting = memory?.waiting, !waiting.isEmpty else { return }
         try await prepareQueue()
@@ -25,7 +28,6 @@ extension AlertWatch {
             }
             memory?.waiting.removeAll { $0 == message }
         }
-        try await keepDecisions()
     }
 
     private enum Enqueuing: String {
@@ -61,7 +63,9 @@ extension AlertWatch {
         let rules = (try? await book.rules()) ?? AlertRule.defaults
         let messages = memory?.judge.judge(refusals(rules), at: now) ?? []
         report.messages += messages
-        memory?.waiting = ((memory?.waiting ?? []) + messages).suffix(AlertMemory.mostWaiting)
+        memory?.waiting += messages
+        let surplus = (memory?.waiting.count ?? 0) - AlertMemory.mostWaiting
+        memory?.waiting.removeFirst(max(0, surplus))
         for message in memory?.waiting ?? [] where message.trigger == .storeRefuses {
             memory?.waiting.removeAll { $0 == message }
             for channel in channels(of: message, rules) {

@@ -95,16 +95,18 @@ public actor AlertWatch: Service {
             report.isOnDuty = true
             if memory == nil { try await load() }
             try await enqueueWaiting(&report)
+            try await keepDetails()
             let rules = try await book.rules()
             try await see(by: rules)
             report.messages = memory?.judge.judge(unheard + refusals(rules), at: now) ?? []
             unheard = []
             memory?.waiting += report.messages
-            // Why in this order: what is decided is kept before it is sent, and what was read is
-            // marked as read only when what came of it is safe.
+            // Why in this order: what is decided is kept before it is sent; what was read is marked as
+            // read when what came of it is kept; and what was sent is forgotten last.
             try await keepDecisions()
             try await enqueueWaiting(&report)
             try await keepDetails()
+            try await keepDecisions()
         } catch {
             note(error)
             await sayDirectly(&report)

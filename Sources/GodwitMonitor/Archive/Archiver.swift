@@ -21,6 +21,10 @@ public struct ArchiverOptions: Sendable {
     public var shortestWait = Duration.milliseconds(250)
     /// Samples queues and drops what is old.
     public var samples = true
+    /// Rows that go into the history at once; nil: as many as it takes best.
+    public var batchRows: Int?
+    /// How long the queues of an archiver that died wait for another one.
+    public var dutyTime = Duration.seconds(30)
 
     public init() {}
 }
@@ -97,20 +101,20 @@ public final class Archiver: Service, Sendable {
 }
 
 /// What an archiver knows from one look to the next.
-struct ArchiveRound {
+package struct ArchiveRound {
     let archiver: Archiver
     private var queues: [QueueName: QueueArchive] = [:]
     private var listedAt: Timestamp?
     private var upkeep: HistoryUpkeep
     private var trouble = HistoryTrouble()
 
-    init(_ archiver: Archiver) {
+    package init(_ archiver: Archiver) {
         self.archiver = archiver
         upkeep = HistoryUpkeep(archiver)
     }
 
     /// Looks at every queue whose turn it is; returns how long to wait for the next one.
-    mutating func once() async -> Duration {
+    package mutating func once() async -> Duration {
         do {
             try await list()
         } catch {
@@ -150,7 +154,7 @@ struct ArchiveRound {
         listedAt = now
     }
 
-    mutating func giveUp() async {
+    package mutating func giveUp() async {
         for name in queues.keys { await queues[name]?.giveUp() }
         await upkeep.giveUp()
     }

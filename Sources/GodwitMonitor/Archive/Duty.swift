@@ -1,39 +1,40 @@
 // SPDX-License-Identifier: Apache-2.0
-import Godwit
+package import Godwit
 
 /// Something that one process at a time should do, held by a note with a time to live.
 ///
 /// Nothing depends on there being only one: two archivers send the same rows, and rows are told
 /// apart by their key. The duty saves the work. A process that dies is followed after the note's time.
-struct Duty {
-    static let time = Duration.seconds(30)
-
+package struct Duty {
     let name: String
     let owner: [UInt8]
+    /// How long the note of a process that died stands in the way.
+    let time: Duration
     private var version: Int64?
     private var heldUntil: Timestamp?
     private var askAgainAt: Timestamp?
 
-    init(_ name: String, owner: String) {
+    package init(_ name: String, owner: String, time: Duration = .seconds(30)) {
+        self.time = time
         self.name = name
         self.owner = Array(owner.utf8)
     }
 
     /// True while it is ours: takes or renews it when the time has come. Looks at the store at most
     /// every few seconds.
-    mutating func isHeld(on board: any Board, now: Timestamp) async throws(BrokerError) -> Bool {
+    package mutating func isHeld(on board: any Board, now: Timestamp) async throws(BrokerError) -> Bool {
         if let heldUntil, now < heldUntil { return true }
         if let askAgainAt, now < askAgainAt { return false }
-        askAgainAt = now + Self.time / 3
+        askAgainAt = now + time / 3
         var isOurs = false
         if let version {
             isOurs = try await board.write(
-                owner, as: name, in: .duties, for: Self.time, if: .version(version))
+                owner, as: name, in: .duties, for: time, if: .version(version))
         }
         version = nil
         if !isOurs {
             isOurs = try await board.write(
-                owner, as: name, in: .duties, for: Self.time, if: .absent)
+                owner, as: name, in: .duties, for: time, if: .absent)
         }
         guard isOurs else {
             heldUntil = nil
@@ -42,12 +43,12 @@ struct Duty {
         if let note = try await board.note(name, in: .duties), note.bytes == owner {
             version = note.version
         }
-        heldUntil = now + Self.time / 3
+        heldUntil = now + time / 3
         return true
     }
 
     /// Lets another process take it at once.
-    mutating func giveUp(on board: any Board) async {
+    package mutating func giveUp(on board: any Board) async {
         heldUntil = nil
         guard let version else { return }
         self.version = nil

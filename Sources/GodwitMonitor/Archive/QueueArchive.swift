@@ -23,7 +23,7 @@ struct QueueArchive {
     init(_ name: QueueName, _ archiver: Archiver) {
         self.name = name
         self.archiver = archiver
-        duty = Duty("archive/\(name)", owner: archiver.owner)
+        duty = Duty("archive/\(name)", owner: archiver.owner, time: archiver.options.dutyTime)
         wait = archiver.options.shortestWait
         lag = Gauge(label: "godwit_history_lag_seconds", dimensions: [("queue", name.text)])
     }
@@ -87,14 +87,15 @@ struct QueueArchive {
     }
 
     private func read(after position: EventPosition?) async throws -> Batch? {
-        let enough = archiver.history.batchRows
+        let enough = archiver.options.batchRows ?? archiver.history.batchRows
+        let limit = max(1, min(Self.page, enough / 64))
         var place = position
         var batch: Batch?
         var names = kinds.names.withLock { $0 }
         var isFresh = false
         while (batch?.rows.count ?? 0) < enough {
             let page = try await archiver.broker.eventLog.events(
-                in: name, after: place, limit: Self.page)
+                in: name, after: place, limit: limit)
             guard let last = page.last else { break }
             place = last.position
             var next = batch ?? Batch(rows: [], position: last.position)
@@ -113,7 +114,7 @@ struct QueueArchive {
                 }
             }
             batch = next
-            if page.count < Self.page { break }
+            if page.count < limit { break }
         }
         return batch
     }

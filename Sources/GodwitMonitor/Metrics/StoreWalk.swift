@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-import Godwit
-import MessagePack
+package import Godwit
 
 /// One walk over the registry of a store's queues and streams: bounded, and read only.
-struct StoreWalk: Sendable {
+package struct StoreWalk: Sendable {
     struct Queue: Sendable {
         var name: QueueName
         var counts = QueueCounts()
@@ -11,11 +10,11 @@ struct StoreWalk: Sendable {
         var backlog = EventBacklog(waiting: 0)
     }
 
-    struct Slots: Sendable, Hashable {
-        var busy = 0
-        var idle = 0
+    package struct Slots: Sendable, Hashable {
+        package var busy = 0
+        package var idle = 0
         /// Of workers that take nothing new.
-        var quiet = 0
+        package var quiet = 0
     }
 
     static let queueLimit = 1000
@@ -69,22 +68,28 @@ struct StoreWalk: Sendable {
                 walk.streams.append((name, try await inspector.counts(ofStream: name)))
             }
         }
-        let decoder = MessagePackDecoder()
-        for note in try await broker.board.notes(in: .workers) {
+        walk.slots = slots(of: try await broker.board.notes(in: .workers))
+        return walk
+    }
+
+    /// The slots of those who left a beat, by queue.
+    package static func slots(of notes: [Note]) -> [String: Slots] {
+        var slots: [String: Slots] = [:]
+        for note in notes {
             // A note of a later version that does not decode is a worker that is not counted.
-            guard let beat = try? decoder.decode(WorkerBeat.self, from: note.bytes) else {
+            guard let beat = WorkerBeat(note) else {
                 continue
             }
             let busy = max(0, min(beat.busy, beat.slots))
             let free = max(0, beat.slots - busy)
-            walk.slots[beat.queue, default: Slots()].busy += busy
+            slots[beat.queue, default: Slots()].busy += busy
             if beat.isQuiet {
-                walk.slots[beat.queue, default: Slots()].quiet += free
+                slots[beat.queue, default: Slots()].quiet += free
             } else {
-                walk.slots[beat.queue, default: Slots()].idle += free
+                slots[beat.queue, default: Slots()].idle += free
             }
         }
-        return walk
+        return slots
     }
 
     private static func queue(

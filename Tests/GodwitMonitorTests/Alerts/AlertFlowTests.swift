@@ -153,8 +153,11 @@ import Testing
                         scene.test.advance(by: .seconds(30))
                     }
                     try await scene.deliver()
+                    // Letters that were counted twice may raise the count, but open no group again.
+                    let phases = try scene.phases()
                     #expect(
-                        try scene.phases() == ["first"], "\(word) call \(place), \(losesReply)")
+                        phases == ["first"] || (word == .board && phases == ["first", "update"]),
+                        "\(word) call \(place), \(losesReply): \(phases)")
                 }
             }
         }
@@ -162,9 +165,7 @@ import Testing
 
     @Test
     func `the alerts' own dead letters are no alert, and its bound holds`() async throws {
-        try await AlertScene.run { _, _ in
-            .status(404)
-        } _: { scene in
+        try await AlertScene.run(answering: { _, _ in .status(404) }) { scene in
             let watch = scene.watch()
             await watch.look()
             try await scene.bury(1)
@@ -215,7 +216,7 @@ import Testing
                 number: 7, name: "host", queue: "audio", kinds: nil, slots: 1,
                 startedAt: now, leaseMilliseconds: 30_000)
             beat.running = [
-                .init(id: "run-1", kind: "mix", since: now - .seconds(4000), attempt: 0)
+                .init(id: "run-1", kind: "mix", since: now + .seconds(-4000), attempt: 0)
             ]
             try await broker.board.write(
                 try MessagePackEncoder().encode(beat), as: "7", in: .workers, for: nil, if: .any)

@@ -20,7 +20,8 @@ struct AlertScene: Sendable {
 
     static func run(
         on broker: (@Sendable (VirtualClock) async throws -> any Broker)? = nil,
-        _ manner: @escaping @Sendable (HookServer.Request, Int) -> HookServer.Manner = { _, _ in
+        answering manner: @escaping @Sendable (HookServer.Request, Int) -> HookServer.Manner = {
+            _, _ in
             .status(200)
         },
         _ body: (AlertScene) async throws -> Void
@@ -50,7 +51,7 @@ struct AlertScene: Sendable {
     }
 
     func sender(
-        pace: Duration = .zero, deadline: Duration = .seconds(5), port: Int? = nil
+        pace: Duration = .zero, deadline: Duration = .seconds(60), port: Int? = nil
     ) -> AlertSender {
         let port = port ?? server.port
         var options = AlertSender.Options(

@@ -17,9 +17,8 @@ import Testing
     func `a server that fails first gets the same event again, with jitter, until it takes it`()
         async throws
     {
-        try await AlertScene.run { _, number in
-            .status(number < 3 ? 500 : 200)
-        } _: { scene in
+        try await AlertScene.run(answering: { _, number in .status(number < 3 ? 500 : 200) }) {
+            scene in
             try await enqueueOne(scene)
             let sender = scene.sender()
             let report = try await scene.test.drain(
@@ -33,9 +32,9 @@ import Testing
 
     @Test
     func `429 is obeyed for the whole channel`() async throws {
-        try await AlertScene.run { _, number in
+        try await AlertScene.run(answering: { _, number in
             number == 0 ? .status(429, headers: ["retry-after: 100"]) : .status(200)
-        } _: { scene in
+        }) { scene in
             let watch = scene.watch()
             await watch.look()
             try await scene.bury(2) { $0 == 0 ? "one failure" : "another failure" }
@@ -85,10 +84,9 @@ import Testing
     func `what can't be delivered ends among the dead with its reason, without the URL`()
         async throws
     {
-        try await AlertScene.run { _, _ in
+        try await AlertScene.run(answering: { _, _ in
             .status(302, headers: ["location: http://127.0.0.1/"])
-        } _: {
-            scene in
+        }) { scene in
             try await enqueueOne(scene)
             try await scene.deliver()
             let dead = try await scene.test.broker.inspector.messages(

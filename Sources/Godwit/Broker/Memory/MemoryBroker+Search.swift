@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+
+extension MemoryBroker {
+    public func search(
+        _ plan: QueryPlan, after cursor: PageCursor?, budget: SearchBudget
+    ) async throws(BrokerError) -> SearchPage {
+        try await run(plan, after: cursor, budget)
+    }
+}
+
+extension MemoryBroker: SearchSource {
+    package func slice(_ step: SearchStep) async throws(BrokerError) -> SearchSlice {
+        try locked("search '\(step.queue)'") { $0.ledger.slice(step) }
+    }
+
+    package func searchTime() -> Timestamp { time.now() }
+}

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: Apache-2.0
+import ArgumentParser
+import Foundation
+import Godwit
+
+/// What a verb takes that can work on many: a query, and the agreement to what it was shown to mean.
+struct BulkOptions: ParsableArguments {
+    @Option(name: .customLong("where"), help: "All that match: see `godwit help query`.")
+    var condition: String?
+    @Option(help: "The token that --dry-run printed for the same query, up to 5 minutes ago.")
+    var token: String?
+    @Option(help: ArgumentHelp("At most so many a second.", valueName: "n"))
+    var perSecond: Int?
+
+    func validate(_ words: [String], hasOther: Bool = false) throws {
+        let targets = try Targets(words)
+        let hasQuery = condition != nil || hasOther
+        guard targets.ids.isEmpty == hasQuery else {
+            throw ValidationError(
+                hasQuery
+                    ? "ids and a query exclude each other: give one of both."
+                    : "give ids, or --where with a query: see `godwit help query`.")
+        }
+        if let perSecond, perSecond < 1 {
+            throw ValidationError("--per-second is 1 or more, not \(perSecond).")
+        }
+        if token != nil, !hasQuery { throw ValidationError("--token goes with a query.") }
+    }
+
+    func search(_ queue: QueueName?, _ verb: Bulk.Verb, extra: String? = nil) throws -> Search {
+        try Search(
+            [condition, extra].compactMap { $0 }.joined(separator: " "), queue: queue,
+            states: verb.states)
+    }
+}
+
+/// One verb on all that match a query, bound to what was shown before.
+struct Bulk: Sendable {
+    struct Verb: Sendable {
+        /// `dead redrive`
+        let name: String
+        let past: String
+        /// Where a message must stand for it.
+        let states: [MessageState]
+    }
+
+    /// The most that one call moves.
+    static let most = 1_000_000
+    private static let step = 64
+
+    let verb: Verb
+    let search: Search
+    let options: BulkOptions
+    let store: StoreOptions
+    let open: OpenStore
+    private var found: [(queue: QueueName, ids: [MessageID])] = []
+    private var samples: [FoundMessage] = []
+    private var scan = Scan(scanned: 0, isComplete: true)
+    private(set) var row: BulkRow
+
+    init(verb: Verb, search: Search, options: BulkOptions, store: StoreOptions, open: OpenStore) {
+        self.verb = verb
+        self.search = search
+        self.options = options
+        self.store = store
+        self.open = open
+        row = BulkRow(verb: verb.name, query: search.text)
+    }
+
+    /// Shows what it would be and asks; false when that was all, or the answer was no.
+    mutating func agree(_ output: Output<BulkRow>) async throws -> Bool {
+        let now = open.broker.time.now() + open.broker.clockOffset
+        var bound: BulkBound?
+        if let token = options.token {
+            bound = try BulkGrant.read(token, verb: verb.name, query: search.query, now: now)
+        }
+        try await collect(bound: bound)
+        row.isDry = store.isDry
+        if store.isDry {
+            try grant(now)
+            try output.one(row)
+            Talk.say(
+                "nothing was done; do it with the same command and --token \(row.token ?? "") instead of --dry-run"
+            )
+            return false
+        }
+        if options.token != nil { return true }
+        for sample in row.samples { Talk.say("  " + sample.shown) }
+        Talk.say("\(row.matched) message(s) match \(search.text.shown)")
+        if row.matched == 0 { return true }
+        if store.isSure { return true }
+        guard Terminal.canAsk else {
+            throw Failure(
+                .usage,
+                """
+                \(verb.name) would move \(row.matched) message(s), and nobody is there to be asked. \
+                Nothing was done. Look with --dry-run, then repeat with the --token it prints, or \
+                add --yes.
+                """)
+        }
+        guard Talk.ask("Let \(row.matched) be \(verb.past)? Type yes: ") == "yes" else {
+            Talk.say("nothing was done")
+            return false
+        }
+        return true
+    }
+
+    /// Works through what was collected; `step` answers nil for one that moved, else why not.
+    mutating func act(
+        _ step: (QueueName, [MessageID]) async throws -> [String?]
+    ) async throws {
+        let start = ContinuousClock.now
+        var begun = 0
+        do {
+            for (queue, ids) in found {
+                var rest = ids[...]
+                while !rest.isEmpty {
+                    // Why small steps under a rate: it is kept within a tenth of a second.
+                    let size = min(Self.step, options.perSecond.map { max(1, $0 / 10) } ?? .max)
+                    let part = Array(rest.prefix(size))
+                    rest = rest.dropFirst(part.count)
+                    if let rate = options.perSecond {
+                        try await Task.sleep(
+                            until: start + .seconds(Double(begun) / Double(rate)),
+                            clock: .continuous)
+                    }
+                    begun += part.count
+                    for outcome in try await step(queue, part) { count(outcome) }
+                }
+            }
+        } catch {
+            let failure = Failure(error)
+            await note()
+            throw Failure(
+                failure.code,
+                """
+                \(failure.description) \(row.moved) of \(row.matched) were \(verb.past) before; up \
+                to \(Self.step) more may be. The same command again takes the rest.
+                """)
+        }
+        await note()
+    }
+
+    private mutating func count(_ outcome: String?) {
+        guard let outcome else {
+            row.moved += 1
+            return
+        }
+        row.refused += 1
+        row.reasons[outcome, default: 0] += 1
+    }
+
+    private func note() async {
+        await open.audit(
+            verb.name, Set(found.map(\.queue.text)).sorted().joined(separator: ","), search.text,
+            affected: row.moved)
+    }
+
+    /// Exit 1 when some stayed.
+    func conclude() throws {
+        Talk.say("see them again with `godwit job list --where 'id:…'` or `godwit audit list`")
+        guard row.refused > 0 else { return }
+        let why = row.reasons.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }
+        throw Failure(
+            .failed,
+            """
+            \(row.refused) of \(row.matched) message(s) were not \(verb.past): \
+            \(why.joined(separator: ", ")). They stay where they were; \
+            `godwit job list --where` shows them.
+            """)
+    }
+
+    private mutating func collect(bound: BulkBound?) async throws {
+        let limit = min(store.limit ?? Self.most, Self.most)
+        var byQueue: [QueueName: [MessageID]] = [:]
+        var cursor: String?
+        repeat {
+            let page = try await search.page(
+                on: open, after: cursor, limit: min(1000, limit - row.matched))
+            scan.scanned += page.scan.scanned
+            for found in page.found {
+                // What came later was not previewed: by its id, or by when it came to stand there.
+                if let bound, !bound.covers(found) { continue }
+                byQueue[found.queue, default: []].append(found.record.id)
+                row.upper = max(row.upper ?? found.record.id, found.record.id)
+                if samples.count < 3 { samples.append(found) }
+                row.matched += 1
+            }
+            cursor = page.scan.next
+        } while cursor != nil && row.matched < limit
+        scan.isComplete = cursor == nil
+        row.scan = scan
+        row.samples = samples.map {
+            "\($0.record.id) \($0.record.kind ?? "?") \(String(($0.record.reason ?? "").prefix(120)))"
+        }
+        found = byQueue.sorted { $0.key.text < $1.key.text }.map { ($0.key, $0.value) }
+    }
+
+    private mutating func grant(_ now: Timestamp) throws {
+        guard let upper = row.upper else { return }
+        row.token = try BulkGrant.make(
+            BulkBound(upper: upper, at: now), verb: verb.name, query: search.query)
+        row.expiresAt = now + BulkGrant.life
+    }
+}
+
+/// How far a bulk verb may reach: to the ids and the moment of its preview.
+struct BulkBound: Sendable, Hashable {
+    var upper: MessageID
+    var at: Timestamp
+
+    func covers(_ found: FoundMessage) -> Bool {
+        guard found.record.id <= upper else { return false }
+        let since = found.record.finishedAt ?? found.record.entry.insertedAt
+        return since <= at
+    }
+}
+
+struct BulkRow: Row {
+    static let schema = "godwit.bulk/1"
+    static let columns: [Column<BulkRow>] = [
+        .text("verb", "what was asked for") { $0.verb },
+        .text("query", "for which messages, in the canonical form") { $0.query },
+        .flag("dry_run", "nothing was done") { $0.isDry },
+        .int("matched", "messages that match and are bound by the token") { $0.matched },
+        .int("moved", "of them, those that were moved") { $0.moved },
+        .int("refused", "of them, those that stayed") { $0.refused },
+        .object("reasons", "why they stayed, with how many") { row in
+            row.reasons.sorted { $0.key < $1.key }.map { ($0.key, .int($0.value)) }
+        },
+        .list("samples", "three of them") { $0.samples.map(Value.text) },
+        .int("scanned", "records that were looked at") { $0.scan.scanned },
+        .flag("complete", "all were looked at, up to --limit") { $0.scan.isComplete },
+        .text("token", "binds a later call to this preview") { $0.token },
+        .time("expires_at", "until when the token is good") { $0.expiresAt },
+    ]
+    let verb: String
+    let query: String
+    var isDry = false
+    var matched = 0
+    var moved = 0
+    var refused = 0
+    var reasons: [String: Int] = [:]
+    var samples: [String] = []
+    var scan = Scan(scanned: 0, isComplete: true)
+    var upper: MessageID?
+    var token: String?
+    var expiresAt: Timestamp?
+
+    init(verb: String, query: String) {
+        self.verb = verb
+        self.query = query
+    }
+}

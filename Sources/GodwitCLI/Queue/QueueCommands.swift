@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+import ArgumentParser
+import Godwit
+
+/// `godwit queue …`
+struct QueueCommands: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "queue", abstract: "Look at queues; pause, resume, limit and purge them.",
+        subcommands: [
+            List.self, Show.self, Pause.self, Resume.self, Limits.self, Purge.self,
+        ])
+
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "All queues with what stands where.")
+        @OptionGroup var store: StoreOptions
+
+        func run() async throws {
+            let output = try store.output(QueueRow.self)
+            let limit = store.limit()
+            try await store.withStore { open in
+                var rows: [QueueRow] = []
+                let queues = try await open.broker.inspector.queues()
+                for queue in queues.prefix(limit) {
+                    rows.append(
+                        QueueRow(
+                            queue: queue.text,
+                            counts: try await open.broker.inspector.counts(of: queue)))
+                }
+                try output.list(rows)
+                if queues.isEmpty {
+                    Talk.say("\(open.name) has no queue yet: the first enqueue makes one")
+                } else if queues.count > rows.count {
+                    Talk.say("\(queues.count - rows.count) more: raise --limit to see them")
+                }
+            }
+        }
+    }
+
+    struct Show: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "One queue: what stands where, what went through, how it is kept.")
+        @Argument(help: "The queue.", transform: StoreOptions.queue) var queue: QueueName
+        @OptionGroup var store: StoreOptions
+
+        func run() async throws {
+            let output = try store.output(QueueDetail.self)
+            try await store.withStore { open in
+                try await open.requireQueue(queue)
+                let inspector = open.broker.inspector
+                try output.one(
+                    QueueDetail(
+                        queue: queue.text, counts: try await inspector.counts(of: queue),
+                        settings: try await open.broker.operator.settings(of: queue),
+                        kinds: try await inspector.kinds(of: queue)))
+            }
+        }
+    }
+
+    struct Pause: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Hand out nothing more; what runs goes on, producers are not stopped.")
+        @Argument(help: "The queue.", transform: StoreOptions.queue) var queue: QueueName
+        @OptionGroup var store: StoreOptions
+
+        func run() async throws {
+            let output = try store.output(QueueState.self)
+            try await store.withStore { open in
+                try await open.requireQueue(queue)
+                if store.isDry {
+                    let counts = try await open.broker.inspector.counts(of: queue)
+                    try output.one(QueueState(queue: queue.text, isPaused: counts.isPaused))
+                    return Talk.say(
+                        "would pause '\(queue)' with \(counts.ready) ready; nothing was changed")
+                }
+                try await open.broker.operator.pause(queue)
+                await open.audit("queue pause", queue.text, affected: 1)
+                try output.one(QueueState(queue: queue.text, isPaused: true))
+                Talk.say("undo: godwit queue resume \(queue)")
+            }
+        }
+    }
+
+    struct Resume: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Hand out messages again.")
+        @Argument(help: "The queue.", transform: StoreOptions.queue) var queue: QueueName
+        @OptionGroup var store: StoreOptions
+
+        func run() async throws {
+            let output = try store.output(QueueState.self)
+            try await store.withStore { open in
+                try await open.requireQueue(queue)
+                if store.isDry {
+                    let counts = try await open.broker.inspector.counts(of: queue)
+                    try output.one(QueueState(queue: queue.text, isPaused: counts.isPaused))
+                    return Talk.say(
+                        "would hand out \(counts.ready) ready of '\(queue)'; nothing was changed")
+                }
+                try await open.broker.operator.resume(queue)
+                await open.audit("queue resume", queue.text, affected: 1)
+                try output.one(QueueState(queue: queue.text, isPaused: false))
+                Talk.say("undo: godwit queue pause \(queue)")
+            }
+        }
+    }
+
+    struct Purge: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Cancel all messages that are ready now.",
+            discussion: """
+                What is leased, scheduled or dead stays, and what comes later. Asks for the queue's \
+                name on a terminal; elsewhere give it with --confirm. There is no way back: \
+                --dry-run says how many it would be.
+                """)
+        @Argument(help: "The queue.", transform: StoreOptions.queue) var queue: QueueName
+        @Option(help: ArgumentHelp("The queue's name once more.", valueName: "queue"))
+        var confirm: String?
+        @OptionGroup var store: StoreOptions
+
+        func validate() throws {
+            if store.isDry || confirm == queue.text { return }
+            if confirm == nil, Terminal.canAsk { return }
+            throw ValidationError(
+                """
+                this cancels every ready message of '\(queue)' for good. Nothing was done; if you \
+                mean it, add --confirm \(queue).
+                """)
+        }
+
+        func run() async throws {
+            let output = try store.output(Purged.self)
+            try await store.withStore { open in
+                try await open.requireQueue(queue)
+                let ready = try await open.broker.inspector.counts(of: queue).ready
+                if store.isDry {
+                    try output.one(Purged(queue: queue.text, purged: 0, ready: ready))
+                    return Talk.say("would cancel \(ready) ready message(s); nothing was done")
+                }
+                if confirm == nil {
+                    let typed = Talk.ask(
+                        "This cancels \(ready) ready message(s) of '\(queue)' for good. Type its name: ")
+                    guard typed == queue.text else {
+                        throw Failure(.usage, "that is not '\(queue)'. Nothing was done.")
+                    }
+                }
+                // Why the count: what arrives meanwhile was not meant.
+                var purged = 0
+                while purged < ready {
+                    let step = min(64, ready - purged)
+                    let last = try await open.broker.operator.purge(queue, limit: step)
+                    purged += last
+                    if last < step { break }
+                }
+                await open.audit("queue purge", queue.text, affected: purged)
+                try output.one(Purged(queue: queue.text, purged: purged, ready: ready))
+                Talk.say(
+                    "their records stay for a while: godwit job list --where 'queue:\(queue) state:cancelled'"
+                )
+            }
+        }
+    }
+}
+
+struct QueueState: Row {
+    static let schema = "godwit.queue.state/1"
+    static let columns: [Column<QueueState>] = [
+        .text("queue", "its name") { $0.queue },
+        .text("state", "paused or running") { $0.isPaused ? "paused" : "running" },
+        .flag("is_paused", "nothing is handed out", .detail) { $0.isPaused },
+    ]
+    let queue: String
+    let isPaused: Bool
+}
+
+struct Purged: Row {
+    static let schema = "godwit.purge/1"
+    static let columns: [Column<Purged>] = [
+        .text("queue", "its name") { $0.queue },
+        .int("purged", "messages that were cancelled") { $0.purged },
+        .int("ready", "messages that were ready when it began") { $0.ready },
+    ]
+    let queue: String
+    let purged: Int
+    let ready: Int
+}

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+import ArgumentParser
+import Foundation
+import Godwit
+import Logging
+import ServiceLifecycle
+import UnixSignals
+
+/// `godwit work`: a worker whose handlers are runs of a shell command.
+struct Work: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Run a command for each message of a queue.",
+        discussion: """
+            The payload is on the command's stdin; GODWIT_ID, GODWIT_KIND, GODWIT_ATTEMPT, \
+            GODWIT_COUNT, GODWIT_QUEUE, GODWIT_CONTENT_TYPE and GODWIT_HEADER_<NAME> are in its \
+            environment. Exit 0 acks, 65 rejects into the dead letters, 75 retries after \
+            --retry-after, anything else retries by policy (doubling delays with jitter). SIGTERM \
+            or SIGINT ends it after what runs; the second one cancels what runs and releases it.
+            """)
+
+    @Argument(help: "The queue.", transform: StoreOptions.queue)
+    var queue: QueueName
+    @Option(help: "Run by /bin/sh -c for each message.")
+    var exec: String
+    @Option(
+        help: "Take only this kind; may be repeated. Without it, every kind.",
+        transform: StoreOptions.kind)
+    var kind: [Kind] = []
+    @Option(help: "How many commands run at once.")
+    var concurrency: Int = 4
+    @Option(
+        help: "How long a message is this worker's before it must renew.",
+        transform: StoreOptions.duration)
+    var lease: Duration = .seconds(30)
+    @Option(help: "How long one run may take.", transform: StoreOptions.duration)
+    var runTimeout: Duration?
+    @Option(
+        help: "How long what runs may go on after the first signal.",
+        transform: StoreOptions.duration)
+    var grace: Duration = .seconds(10)
+    @Option(help: "When a run that ended with 75 comes again.", transform: StoreOptions.duration)
+    var retryAfter: Duration = .seconds(10)
+    @Flag(help: "End when the queue holds nothing ready, scheduled or leased.")
+    var drain = false
+    @OptionGroup var store: StoreOptions
+
+    func validate() throws {
+        guard (1...1024).contains(concurrency) else {
+            throw ValidationError("--concurrency is 1 to 1024, not \(concurrency).")
+        }
+        guard lease >= .milliseconds(100) else {
+            throw ValidationError("--lease is at least 100ms: it is renewed every third of it.")
+        }
+        guard !exec.isEmpty else { throw ValidationError("--exec is empty: give a shell command.") }
+    }
+
+    struct Summary: Row {
+        static let schema = "godwit.work/1"
+        static let columns: [Column<Summary>] = [
+            .int("acked", "runs that did it") { $0.acked },
+            .int("failed", "runs that are tried again, or were the last") { $0.failed },
+            .int("rejected", "runs that sent it to the dead letters") { $0.rejected },
+            .int("cancelled", "runs that were stopped") { $0.cancelled },
+        ]
+        let acked: Int
+        let failed: Int
+        let rejected: Int
+        let cancelled: Int
+    }
+
+    func run() async throws {
+        // Why: a command that ends before it has read its payload must not end this process.
+        signal(SIGPIPE, SIG_IGN)
+        let output = try store.output(Summary.self)
+        // Its own way with signals: what runs goes on. --timeout ends it like one.
+        try await store.withStore(handlesSignals: false) { store in
+            let run = CommandRun(
+                command: exec, queue: queue, retryAfter: retryAfter,
+                passesOutput: self.store.format == .text)
+            var options = WorkerOptions()
+            options.lease = lease
+            options.grace = grace
+            let worker = Worker(
+                Queue(queue, on: store.broker), concurrency: concurrency, options: options
+            ) { jobs in
+                for kind in Set(kind) {
+                    jobs.handle(kind: kind, timeout: runTimeout) { try await run($0, $1) }
+                }
+                if kind.isEmpty { jobs.handleAll(timeout: runTimeout) { try await run($0, $1) } }
+            }
+            Logger.current.info("working '\(queue)' on \(store.name)")
+            try await serve(worker, run)
+            let summary = run.summary
+            if self.store.format == .text {
+                Talk.say(
+                    """
+                    \(summary.acked) acked, \(summary.failed) failed, \(summary.rejected) rejected\
+                    \(summary.cancelled > 0 ? ", \(summary.cancelled) cancelled" : "")
+                    """)
+            } else {
+                try output.one(summary)
+            }
+        }
+    }
+
+    /// Runs the worker in a group that the first signal stops gracefully and the second at once.
+    private func serve(_ worker: Worker, _ run: CommandRun) async throws {
+        let service = WorkService(worker: worker, end: drain ? .drained : .shutdown)
+        let group = ServiceGroup(
+            configuration: ServiceGroupConfiguration(
+                services: [
+                    .init(service: service, successTerminationBehavior: .gracefullyShutdownGroup)
+                ],
+                gracefulShutdownSignals: [], cancellationSignals: [], logger: Logger.current))
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            tasks.addTask {
+                do { try await group.run() } catch is CancellationError {}
+            }
+            let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
+            tasks.addTask { @Sendable in
+                var count = 0
+                for await signal in signals {
+                    count += 1
+                    if count == 1 {
+                        Talk.say(
+                            "\(signal): waiting up to \(grace.brief) for what runs; again to end at once"
+                        )
+                        await group.triggerGracefulShutdown()
+                    } else if count == 2 {
+                        // Why a thread: whatever holds the pool up, this ends.
+                        Thread.detachNewThread {
+                            Thread.sleep(forTimeInterval: 4)
+                            run.killAll()
+                            _exit(Failure.Code.software.rawValue)
+                        }
+                        throw CancellationError()
+                    }
+                }
+                // Only when this task is cancelled: the worker has ended.
+                try Task.checkCancellation()
+            }
+            do {
+                // Whichever ends first ends the other: the worker by itself, or a second signal.
+                try await tasks.next()
+            } catch is CancellationError {}
+            tasks.cancelAll()
+            while let result = await tasks.nextResult() {
+                if case .failure(let error) = result, !(error is CancellationError) { throw error }
+            }
+        }
+    }
+}
+
+/// A worker that ends where it is told to.
+struct WorkService: Service {
+    let worker: Worker
+    let end: Worker.End
+
+    func run() async throws { try await worker.run(until: end) }
+}
