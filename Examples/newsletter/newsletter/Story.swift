@@ -105,7 +105,7 @@ struct Story: Sendable {
             var progress = Progress(total: split.recipients)
             var killed: Int?
             var advice: [Advice] = []
-            var adviseAt = ContinuousClock.now
+            var adviseAt = ContinuousClock.now + .seconds(2)
             while true {
                 let counts = try await broker.inspector.counts(of: Post.queue)
                 let sums = sink.report
