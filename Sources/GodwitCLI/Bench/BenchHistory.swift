@@ -51,8 +51,9 @@ struct BenchHistory: Sendable {
         }
         figures.runs = done
         figures.archivedPerS = Double(done) / seconds
-        try await ask(
-            HistoryRange(from: start, to: start + .seconds(86_400), queue: queue.text), &figures)
+        // Whole hours, up to behind the last run.
+        let end = Timestamp(milliseconds: (clock.now().milliseconds / 3_600_000 + 1) * 3_600_000)
+        try await ask(HistoryRange(from: start, to: end, queue: queue.text), &figures)
         await broker.shutdown()
         return figures
     }
