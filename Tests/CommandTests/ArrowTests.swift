@@ -83,7 +83,7 @@ import Testing
                 case "GodwitTesting" where isOwn && line.module != "Godwit":
                     "the testing product knows no concrete broker"
                 case "GodwitCLI"
-                where brokers.contains(line.module) && line.file != "GodwitCLI/Compose.swift":
+                where brokers.contains(line.module) && line.file != "GodwitCLI/Frame/Compose.swift":
                     "only Compose.swift names concrete brokers"
                 case let target where target != "GodwitCLI" && brokers.contains(line.module):
                     "only the command names concrete brokers"
@@ -120,7 +120,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ("GodwitCLI/Compose.swift", "GodwitRedis"), ("GodwitRedis/X.swift", "RedisClient"),
+        ("GodwitCLI/Frame/Compose.swift", "GodwitRedis"), ("GodwitRedis/X.swift", "RedisClient"),
         ("GodwitSQLite/X.swift", "GRDB"), ("Godwit/X.swift", "MessagePack"),
         ("Godwit/X.swift", "Logging"),
     ])
