@@ -102,7 +102,7 @@ import Testing
                 let outcome = try await place.godwit("queue", "list", "--timeout", "500ms")
                 server.resume()
                 #expect(outcome.status == 69, "\(outcome)")
-                #expect(outcome.err.contains("redis://127.0.0.1"), "\(outcome)")
+                #expect(outcome.err.contains("redis"), "\(outcome)")
             }
         }
     }

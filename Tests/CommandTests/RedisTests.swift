@@ -96,7 +96,9 @@ import Testing
                             .compactMap { $0["grade"] as? String }
                     }
                     #expect(grades(of: "persistence") == [grade], "\(outcome)")
-                    #expect(grades(of: "queue mail") == ["good"], "\(outcome)")
+                    // Beside it may stand advice, as a note.
+                    #expect(grades(of: "queue mail").contains("good"), "\(outcome)")
+                    #expect(!grades(of: "queue mail").contains("problem"), "\(outcome)")
                     #expect(outcome.status == (grade == "good" ? 0 : 1), "\(outcome)")
                 }
             }

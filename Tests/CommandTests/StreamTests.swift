@@ -42,7 +42,7 @@ import Testing
         #expect(waiting?.map { $0["bytes"] as? String } == ["6f6e65", "74776f", "6f6c64"])
         #expect(waiting?.map { $0["is_late"] as? Bool } == [false, false, true])
         let text = try await place.godwit("stream", "key", "meters", "printer 1")
-        #expect(text.out.contains("74776f") && text.out.contains("(late)"))
+        #expect(text.out.contains("74776f") && text.out.contains("is_late=yes"))
 
         let notBlocked = try await place.godwit("stream", "redrive", "meters", "printer 1")
         #expect(notBlocked.status == 75)
