@@ -90,11 +90,11 @@ import Testing
             let at = SystemTime().now() + .seconds(age)
             let last = try #require(MessageID("ffffffff-ffff-7fff-bfff-ffffffffffff"))
             let token = BulkToken(
-                verb: "dead redrive \(at.milliseconds)",
+                verb: "dead redrive \(at.milliseconds)-1",
                 query: try Query(try #require(preview["query"] as? String)), upperID: last, now: at)
             let text = token.text { Array(HMAC<SHA256>.authenticationCode(for: $0, using: key)) }
             let outcome = try await Tool.godwit.run(
-                words + ["--token", "\(at.milliseconds).\(text)", "-o", "json"],
+                words + ["--token", "\(at.milliseconds)-1.\(text)", "-o", "json"],
                 environment: settings)
             #expect(outcome.status == Int32(status), "\(outcome)")
             if status == 65 { #expect(outcome.err.contains("--dry-run"), "\(outcome)") }

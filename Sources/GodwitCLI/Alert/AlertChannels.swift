@@ -58,7 +58,8 @@ extension AlertCommands {
             let limit = store.limit()
             try await store.withStore { open in
                 let channels = try await AlertBook(open.broker.board).channels()
-                try output.list(channels.prefix(limit).map { ChannelRow(channel: $0) })
+                try output.list(
+                    channels.prefix(limit).map { ChannelRow(channel: $0) }, of: channels.count)
             }
         }
     }
@@ -96,9 +97,13 @@ extension AlertCommands {
                 let book = AlertBook(open.broker.board)
                 if remove {
                     let old = try await book.requireChannel(name, on: open)
-                    if !store.isDry { try await book.removeChannel(name) }
-                    await open.audit("alert channel", "", "remove \(name)", affected: 1)
-                    return try output.one(ChannelRow(channel: old))
+                    if !store.isDry {
+                        try await book.removeChannel(name)
+                        await open.audit("alert channel", "", "remove \(name)", affected: 1)
+                    }
+                    try output.one(ChannelRow(channel: old))
+                    if store.isDry { Talk.say("nothing was removed") }
+                    return
                 }
                 let url = urlVariable.map(SecretPlace.environment) ?? .file(urlFile ?? "")
                 let channel = AlertChannel(

@@ -26,7 +26,7 @@ struct AlertCommands: AsyncParsableCommand {
             let limit = store.limit()
             try await store.withStore { open in
                 let rules = try await AlertBook(open.broker.board).rules()
-                try output.list(rules.prefix(limit).map { RuleRow(rule: $0) })
+                try output.list(rules.prefix(limit).map { RuleRow(rule: $0) }, of: rules.count)
             }
         }
     }
@@ -41,7 +41,8 @@ struct AlertCommands: AsyncParsableCommand {
             let limit = store.limit()
             try await store.withStore { open in
                 let groups = try await AlertBook(open.broker.board).openGroups()
-                try output.list(groups.prefix(limit).map { OpenAlertRow(group: $0) })
+                try output.list(
+                    groups.prefix(limit).map { OpenAlertRow(group: $0) }, of: groups.count)
                 if groups.isEmpty { Talk.say("nothing is alerted now") }
             }
         }

@@ -97,6 +97,17 @@ struct Output<R: Row>: Sendable {
         if let scan { Talk.say(scan.sentence) }
     }
 
+    /// The first rows of a list that has `count`: says whether those are all, in JSON as `complete`.
+    func list(_ rows: [R], of count: Int) throws {
+        let isComplete = rows.count >= count
+        if format == .json {
+            try envelope(rows, Scan(scanned: count, isComplete: isComplete))
+        } else {
+            try list(rows)
+        }
+        if !isComplete { Talk.say("\(count - rows.count) more: raise --limit to see them") }
+    }
+
     /// A list that goes on: only its first part has a header, and in text every part stands alone.
     func stream(_ rows: [R], isFirst: Bool) throws {
         switch format {

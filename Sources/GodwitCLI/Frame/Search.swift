@@ -51,8 +51,12 @@ struct Search: Sendable {
 
     /// At most `limit` messages behind `after`, with what was looked at for them; ends early, and says
     /// so, when a second is over.
-    func page(on open: OpenStore, after: String?, limit: Int) async throws -> Page {
-        let plan = QueryPlan(query, now: open.now)
+    ///
+    /// Relative times count from `now`: one moment for all pages, or what is found would drift.
+    func page(
+        on open: OpenStore, after: String?, limit: Int, now: Timestamp, upTo upper: MessageID? = nil
+    ) async throws -> Page {
+        let plan = QueryPlan(query, now: now, upperID: upper)
         var page = Page(found: [], scan: Scan(scanned: 0, isComplete: true))
         var cursor = after.map(PageCursor.init)
         let end = ContinuousClock.now + .seconds(1)

@@ -39,7 +39,8 @@ struct JobCommands: AsyncParsableCommand {
             let search = try Search(condition, queue: queue, state: state)
             try await store.withStore { open in
                 if let queue { try await open.requireQueue(queue) }
-                let page = try await search.page(on: open, after: after, limit: limit)
+                let page = try await search.page(
+                    on: open, after: after, limit: limit, now: open.now)
                 try output.list(page.found.map(JobRow.init), page.scan)
             }
         }

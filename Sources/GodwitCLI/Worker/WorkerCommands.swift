@@ -26,11 +26,9 @@ struct WorkerCommands: AsyncParsableCommand {
             try await store.withStore { open in
                 let rows = try await open.workers()
                     .filter { queue == nil || $0.beat.queue == queue?.text }
-                try output.list(Array(rows.prefix(limit)))
+                try output.list(Array(rows.prefix(limit)), of: rows.count)
                 if rows.isEmpty {
                     Talk.say("nobody works here: `godwit work QUEUE --exec COMMAND` starts a worker")
-                } else if rows.count > limit {
-                    Talk.say("\(rows.count - limit) more: raise --limit to see them")
                 }
             }
         }
