@@ -46,8 +46,8 @@ struct AlertScene: Sendable {
 
     func channel(_ form: AlertChannel.Form) -> AlertChannel {
         AlertChannel(
-            name: "default", form: form, url: .environment("GODWIT_TEST_HOOK"),
-            secret: .environment("GODWIT_TEST_SECRET"))
+            name: "default", form: form, url: .environment("GODWIT_ALERT_TEST_HOOK"),
+            secret: .environment("GODWIT_ALERT_TEST_SECRET"))
     }
 
     func sender(
@@ -57,8 +57,8 @@ struct AlertScene: Sendable {
         var options = AlertSender.Options(
             secrets: SecretReader(
                 environment: [
-                    "GODWIT_TEST_HOOK": "http://\(Self.host):\(port)/hook/SECRETwxyz",
-                    "GODWIT_TEST_SECRET": "whsec",
+                    "GODWIT_ALERT_TEST_HOOK": "http://\(Self.host):\(port)/hook/SECRETwxyz",
+                    "GODWIT_ALERT_TEST_SECRET": "whsec",
                 ], folder: nil))
         options.guardian = DialGuard(listed: [.init(host: Self.host, port: port)])
         options.pace = pace
