@@ -9,6 +9,9 @@ final class FaultyBooks: Broker, Repairable {
     private let planted_ = Mutex<[Fault]>([])
     let notes: Mutex<[NoteFolder: [Note]]> = Mutex([:])
 
+    /// Nothing that it inspects is answered.
+    let isDown = Mutex(false)
+
     init(_ inner: any Broker) { self.inner = inner }
 
     var planted: [Fault] { planted_.withLock { $0 } }
