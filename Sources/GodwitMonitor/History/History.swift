@@ -24,7 +24,7 @@ public enum History {
                         cause: "there is no such file",
                         advice: "Check the path; an Archiver makes it at its first start."))
             }
-            return try await SQLiteHistory.open(path)
+            return try await SQLiteHistory.opened(path)
         }
         let isTLS = url.hasPrefix("clickhouse+https://")
         guard isTLS || url.hasPrefix("clickhouse+http://"),

@@ -20,7 +20,7 @@ public final class SQLiteHistory: HistoryStore {
     let pairs = Mutex(PairNumbers())
 
     /// Opens the file as ``init(path:)`` does, on a thread of its own.
-    public static func open(_ path: String) async throws(HistoryError) -> SQLiteHistory {
+    public static func opened(_ path: String) async throws(HistoryError) -> SQLiteHistory {
         let result = await withCheckedContinuation {
             (continuation: CheckedContinuation<Result<SQLiteHistory, HistoryError>, Never>) in
             DispatchQueue(label: "godwit.history.open").async {
@@ -36,7 +36,7 @@ public final class SQLiteHistory: HistoryStore {
 
     /// Opens the file or makes one that only its owner may read.
     ///
-    /// Blocks its thread for up to 10 s while another process has the file: from a task, use ``open(_:)``.
+    /// Blocks its thread for up to 10 s while another process has the file: from a task, use ``opened(_:)``.
     public init(path given: String) throws(HistoryError) {
         do {
             let path = try Self.prepared(given)
