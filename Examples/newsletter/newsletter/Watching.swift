@@ -46,7 +46,8 @@ struct Watching: Sendable {
     /// Notes on the board what the operator expects, for whoever gives advice: `godwit doctor`, and ``advise(_:)``.
     func expect(deadline: Int) async throws {
         var targets = try await QueueTargets.read(of: Post.queue, from: broker.board)
-        targets.deadline = Double(deadline)
+        // A moment: a time from now on would move along with every look.
+        targets.deadlineAt = broker.time.now() + broker.clockOffset + .seconds(deadline)
         try await targets.write(of: Post.queue, to: broker.board)
     }
 

@@ -28,6 +28,7 @@ import Testing
         // The operator may say that such a wait is none.
         var targets = QueueTargets()
         targets.wait = 3600
+        targets.deadlineAt = clock.now() + .seconds(86_400)
         try await targets.write(of: "mail", to: books.board)
         #expect(try await QueueTargets.read(of: "mail", from: books.board) == targets)
         let calm = try await AdviceSource(books, history: history).advice(for: "mail")

@@ -59,6 +59,15 @@ import Testing
         #expect(advice.sentence.contains("17 × '\\u{1b}[2Jno such user' (job, first 2 h ago, last 3 s ago)"))
     }
 
+    @Test func `slots beyond the limit of leases are not asked for before the limit is raised`() throws {
+        for (name, sentence) in [("under the 18", "raise it to 18 first"), ("asks for 22", "raise it to 22 first")] {
+            let scenario = try #require(Self.scenarios.first { $0.description.contains(name) })
+            let advice = Adviser(scenario.panes, scenario.now, scenario.targets).advice()
+            #expect(advice.contains { $0.sentence.contains(sentence) }, "\(advice.map(\.sentence))")
+            #expect(advice.allSatisfy { $0.slots == nil })
+        }
+    }
+
     @Test func `a plan knows when no number of slots helps and when a tail remains`() {
         let fits = FinishPlan(jobs: 100, meanRun: 600, p95Run: 900, within: 3600, slots: 8)
         #expect(!fits.isInTime)
