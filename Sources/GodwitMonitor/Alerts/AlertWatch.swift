@@ -39,7 +39,7 @@ public actor AlertWatch: Service {
     nonisolated let broker: any Broker
     let options: Options
     let book: AlertBook
-    let duty: AlertDuty
+    let duty: Duty
 
     var memory: AlertMemory?
     var isOnDuty = false
@@ -58,8 +58,8 @@ public actor AlertWatch: Service {
         self.broker = broker
         self.options = options
         book = AlertBook(broker.board)
-        duty = AlertDuty(
-            board: broker.board, holder: Array("\(MessageID(at: broker.time.now()))".utf8),
+        duty = Duty(
+            "alerts", owner: "\(MessageID(at: broker.time.now()))",
             time: max(options.duty, options.interval * 3))
     }
 
@@ -77,7 +77,7 @@ public actor AlertWatch: Service {
         } onGracefulShutdown: { [signal] in
             signal.fire()
         }
-        if isOnDuty { await duty.leave() }
+        if isOnDuty { await duty.leave(on: broker.board) }
     }
 
     var now: Timestamp { broker.time.now() + broker.clockOffset }
@@ -125,7 +125,7 @@ public actor AlertWatch: Service {
     private func takeDuty() async throws(BrokerError) {
         do {
             let had = isOnDuty
-            isOnDuty = try await duty.take()
+            isOnDuty = try await duty.take(on: broker.board)
             if had, !isOnDuty { giveUp() }
         } catch {
             // Why: a store that refuses writes refuses this one first; its last holder goes on.
@@ -137,7 +137,7 @@ public actor AlertWatch: Service {
 
     /// Finds out whether the store takes writes again.
     private func probe() async throws(BrokerError) {
-        if try await duty.take() { refusedSince = nil }
+        if try await duty.take(on: broker.board) { refusedSince = nil }
     }
 
     private func note(_ error: any Error) {
