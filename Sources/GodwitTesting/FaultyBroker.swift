@@ -240,7 +240,7 @@ public final class FaultyBroker: Broker {
         switch next(.wait) {
         case .fail: return
         case .delay(let delay): await inner.time.sleep(for: delay)
-        case .hold(let gate): await gate.wait()
+        case .hold(let gate), .hang(let gate): await gate.wait()
         case .loseReply, .none: break
         }
         await inner.wait(for: kinds, in: queue, upTo: timeout)
