@@ -29,6 +29,8 @@ extension RedisBroker: SearchSource {
 
     package func searchTime() -> Timestamp { time.now() }
 
+    package var location: String { failure.location }
+
     // MARK: Sorted sets
 
     private func sortedSlice(

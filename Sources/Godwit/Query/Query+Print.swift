@@ -37,14 +37,14 @@ extension Query.Test: CustomStringConvertible {
     }
 
     private static func written<Bound>(
-        _ spans: [Span<Bound>], _ text: (Bound) -> String
+        _ spans: [Interval<Bound>], _ text: (Bound) -> String
     ) -> String {
         if spans.count == 1 { return spans[0].written(text) }
         return ":" + spans.map { String($0.written(text).dropFirst()) }.joined(separator: ",")
     }
 }
 
-extension Span {
+extension Interval {
     /// With the sign in front: a colon, or a comparison.
     func written(_ text: (Bound) -> String) -> String {
         switch self {

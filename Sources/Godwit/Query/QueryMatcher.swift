@@ -21,7 +21,7 @@ package struct QueryMatcher: Sendable {
         var stage: Stage
         /// The texts of the term, folded.
         var needles: [[UInt8]] = []
-        var moments: [Span<Int64>] = []
+        var moments: [Interval<Int64>] = []
     }
 
     package let now: Timestamp

@@ -236,12 +236,12 @@ struct QueryParser {
 
     private mutating func spans<Bound>(
         _ field: QueryField, _ sign: Sign, _ wanted: String, _ read: (String) -> Bound?
-    ) throws(QueryError) -> [Span<Bound>] {
+    ) throws(QueryError) -> [Interval<Bound>] {
         func bound(_ text: String, _ place: Int) throws(QueryError) -> Bound {
             if let bound = read(text) { return bound }
             throw error(place, "`\(shown(text))` is not \(wanted)")
         }
-        var spans: [Span<Bound>] = []
+        var spans: [Interval<Bound>] = []
         let pieces = try pieces(of: field.rawValue)
         if sign != .colon, pieces.count > 1 {
             throw error(pieces[1].place, "`\(sign.rawValue)` takes one value")
@@ -274,7 +274,7 @@ struct QueryParser {
         return spans
     }
 
-    private static func span<Bound>(_ sign: Sign, _ bound: Bound) -> Span<Bound> {
+    private static func span<Bound>(_ sign: Sign, _ bound: Bound) -> Interval<Bound> {
         switch sign {
         case .colon: .exact(bound)
         case .over: .over(bound)

@@ -39,7 +39,7 @@ public actor AlertWatch: Service {
     nonisolated let broker: any Broker
     let options: Options
     let book: AlertBook
-    let duty: AlertDuty
+    let duty: Duty
 
     var memory: AlertMemory?
     var isOnDuty = false
@@ -62,8 +62,8 @@ public actor AlertWatch: Service {
         self.broker = broker
         self.options = options
         book = AlertBook(broker.board)
-        duty = AlertDuty(
-            board: broker.board, holder: Array("\(MessageID(at: broker.time.now()))".utf8),
+        duty = Duty(
+            "alerts", owner: "\(MessageID(at: broker.time.now()))",
             time: max(options.duty, options.interval * 3))
     }
 
@@ -81,7 +81,7 @@ public actor AlertWatch: Service {
         } onGracefulShutdown: { [signal] in
             signal.fire()
         }
-        if isOnDuty { await duty.leave() }
+        if isOnDuty { await duty.leave(on: broker.board) }
     }
 
     var now: Timestamp { broker.time.now() + broker.clockOffset }
@@ -132,7 +132,7 @@ public actor AlertWatch: Service {
         takesWrites = true
         do {
             let had = isOnDuty
-            isOnDuty = try await duty.take()
+            isOnDuty = try await duty.take(on: broker.board)
             if had, !isOnDuty { giveUp() }
         } catch {
             // Why: a store that refuses writes refuses this one first; its last holder goes on.

@@ -104,6 +104,15 @@ import Testing
         #expect(AlertRule(name: "a", trigger: .age, threshold: 0).problem != nil)
         #expect(AlertRule(name: "a", trigger: .age, windowSeconds: 1).problem != nil)
         #expect(AlertRule(name: "a", trigger: .age, channels: []).problem != nil)
+        for query in [
+            "args.n:5", "key:a", "tag:a", "trace:a", "size>1", "timeout", "-has:args.n",
+            "kind:mail args.user.id:7",
+        ] {
+            let problem = AlertRule(name: "a", trigger: .newGroup, query: query).problem
+            #expect(problem?.contains("without bodies") == true, "\(query)")
+        }
+        let fit = "kind:mail error:\"timed out\" attempt>2 -fingerprint:a worker:7"
+        #expect(AlertRule(name: "a", trigger: .newGroup, query: fit).problem == nil)
         func channel(_ url: SecretPlace) -> AlertChannel {
             AlertChannel(name: "c", form: .slack, url: url)
         }

@@ -264,7 +264,7 @@ extension QueryModel {
     }
 
     /// Small numbers only, so that doubles do.
-    private func isInside(_ value: Double, _ span: Span<ExactNumber>) -> Bool {
+    private func isInside(_ value: Double, _ span: Interval<ExactNumber>) -> Bool {
         func number(_ number: ExactNumber) -> Double { Double(number.description) ?? .nan }
         return switch span {
         case .exact(let bound): value == number(bound)

@@ -53,12 +53,12 @@ struct QuerySource {
         }
     }
 
-    mutating func comparison<T>(_ make: (inout QuerySource) -> T) -> Span<T> {
+    mutating func comparison<T>(_ make: (inout QuerySource) -> T) -> Interval<T> {
         let bound = make(&self)
         return pick([.over(bound), .least(bound), .under(bound), .most(bound)])
     }
 
-    mutating func range<T>(_ make: (inout QuerySource) -> T) -> Span<T> {
+    mutating func range<T>(_ make: (inout QuerySource) -> T) -> Interval<T> {
         .range(make(&self), make(&self))
     }
 
