@@ -51,6 +51,7 @@ struct Serve: AsyncParsableCommand {
         }
         // Its own way with signals: it ends gracefully, with 0.
         try await store.withStore(handlesSignals: false) { store in
+            let (watching, news) = try await watching(store)
             let server: MonitorServer
             do throws(MonitorServerError) {
                 server = try MonitorServer(
@@ -58,11 +59,11 @@ struct Serve: AsyncParsableCommand {
                     allowsAnybody: insecureNoAuth
                 ) { address in
                     Talk.say("serving \(store.name) on http://\(address)/metrics")
+                    news.forEach { Talk.say($0) }
                 }
             } catch {
                 throw Failure(.usage, "\(error)" + Self.advice(error))
             }
-            let watching = try await watching(store)
             let group = ServiceGroup(
                 configuration: ServiceGroupConfiguration(
                     services: [server] + watching, gracefulShutdownSignals: [.sigterm, .sigint],
@@ -71,23 +72,25 @@ struct Serve: AsyncParsableCommand {
         }
     }
 
-    /// What else runs beside the server, and says so.
-    private func watching(_ open: OpenStore) async throws -> [any Service] {
+    /// What else runs beside the server, and what to say of it.
+    private func watching(_ open: OpenStore) async throws -> ([any Service], [String]) {
         var services: [any Service] = []
+        var news: [String] = []
         if !noArchive {
             if let history = try await open.history.storeForArchiving() {
                 services.append(Archiver(open.broker, into: history))
-                Talk.say("archiving into \(open.history.name)")
+                news.append("archiving into \(open.history.name)")
             } else {
-                Talk.say("no --history is named: nothing is archived, and events wait up to their bound")
+                news.append(
+                    "no --history is named: nothing is archived, and events wait up to their bound")
             }
         }
         if !noAlerts {
-            let environment = ProcessInfo.processInfo.environment
-            let hosts = alertHost + [environment["GODWIT_ALERT_HOSTS"] ?? ""]
+            let listed = ProcessInfo.processInfo.environment["GODWIT_ALERT_HOSTS"] ?? ""
             var options = AlertSender.Options()
             do {
-                options.guardian = try DialGuard(list: hosts.joined(separator: ","))
+                options.guardian = try DialGuard(
+                    list: (alertHost + [listed]).joined(separator: ","))
             } catch {
                 throw Failure(.usage, "--alert-host or GODWIT_ALERT_HOSTS: \(error)")
             }
@@ -95,9 +98,9 @@ struct Serve: AsyncParsableCommand {
             var watch = AlertWatch.Options()
             watch.sender = sender
             services += [AlertWatch(on: open.broker, options: watch), sender]
-            Talk.say("sending alerts; `godwit alert list` shows the rules")
+            news.append("sending alerts; `godwit alert list` shows the rules")
         }
-        return services
+        return (services, news)
     }
 
     private static func advice(_ error: MonitorServerError) -> String {

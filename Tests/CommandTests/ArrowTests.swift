@@ -81,7 +81,8 @@ import Testing
                 case "GodwitStreams"
                 where isOwn && !["Godwit", "MessagePack"].contains(line.module):
                     "streams are a layer over the seam and know no store"
-                case "GodwitMonitor" where isOwn && !["Godwit", "MessagePack"].contains(line.module):
+                case "GodwitMonitor"
+                where isOwn && !["Godwit", "MessagePack", "CGodwitSQLite"].contains(line.module):
                     "what watches stands on the seam and knows no store of messages"
                 case "GodwitHTTP" where isOwn && !["Godwit", "GodwitMonitor"].contains(line.module):
                     "a door stands on the seam and what watches"

@@ -80,17 +80,6 @@ extension Tool {
         }
     }
 
-    @Test func `sums that are not exact end with 1 and say why`() async throws {
-        try await withPlace { place in
-            // Nobody can be killed half way through one mail.
-            let outcome = try await Tool.newsletter.run([
-                "run", "--recipients", "1", "--no-poison", "--into", place.folder.path,
-            ])
-            #expect(outcome.status == 1, "\(outcome)")
-            #expect(outcome.err.contains("NOT EXACT"))
-        }
-    }
-
     @Test(arguments: [
         (["run", "--recipients", "0"], "--recipients"), (["run", "--workers", "0"], "--workers"),
         (["run", "--issue", "a\r\nb"], "--issue"), (["run", "--issue", ""], "--issue"),

@@ -27,7 +27,7 @@ extension QueueCommands {
             transform: StoreOptions.duration)
         var progressTimeout: Duration?
         @Option(
-            help: "What is there now should be done within this time.",
+            help: "What is there now should be done so long from now.",
             transform: StoreOptions.duration)
         var deadline: Duration?
         @Option(help: "A share of failures above this is spoken of, such as 0.05.")
@@ -51,7 +51,7 @@ extension QueueCommands {
             try await store.withStore { open in
                 try await open.requireQueue(queue)
                 let old = try await QueueTargets.read(of: queue, from: open.broker.board)
-                let new = changed(old)
+                let new = changed(old, at: open.broker.time.now() + open.broker.clockOffset)
                 if new == old || store.isDry {
                     try output.one(TargetsRow(queue: queue.text, targets: new))
                     if new != old { Talk.say("this is what would be expected; nothing was changed") }
@@ -64,13 +64,13 @@ extension QueueCommands {
             }
         }
 
-        private func changed(_ old: QueueTargets) -> QueueTargets {
+        private func changed(_ old: QueueTargets, at now: Timestamp) -> QueueTargets {
             var new = old
             if let wait { new.wait = wait.inSeconds }
             if let longRun { new.run = longRun.inSeconds }
             if let runTimeout { new.timeout = runTimeout.inSeconds }
             if let progressTimeout { new.progressTimeout = progressTimeout.inSeconds }
-            if let deadline { new.deadline = deadline.inSeconds }
+            if let deadline { new.deadlineAt = now + deadline }
             if let errorShare { new.errorShare = errorShare }
             return new
         }
@@ -91,9 +91,7 @@ struct TargetsRow: Row {
         .span("progress_timeout_ms", "a run without a checkpoint for so long is stuck") {
             $0.targets.progressTimeout.map { .seconds($0) }
         },
-        .span("deadline_ms", "what is there should be done within this time") {
-            $0.targets.deadline.map { .seconds($0) }
-        },
+        .time("deadline_at", "what is there should be done by then") { $0.targets.deadlineAt },
         .number("error_share", "a share of failures above this is spoken of") {
             $0.targets.errorShare
         },
