@@ -12,7 +12,8 @@ import UnixSignals
 /// `godwit serve`: watches a store, and lets others look at it.
 struct Serve: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Watch a store: archive its history, send its alerts, serve its numbers over HTTP.",
+        abstract:
+            "Watch a store: archive its history, send its alerts, serve its numbers over HTTP.",
         discussion: """
             /metrics, /scale?queue=NAME and /health answer over HTTP. Runs are archived into --history \
             (history.db beside a SQLite store when none is named), and alerts go out by the rules and \

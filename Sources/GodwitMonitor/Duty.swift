@@ -36,7 +36,9 @@ package struct Duty: Sendable {
 
     /// True while it is ours: takes or renews it when the time has come. Looks at the store at most
     /// every third of the note's time.
-    package mutating func isHeld(on board: any Board, now: Timestamp) async throws(BrokerError) -> Bool {
+    package mutating func isHeld(on board: any Board, now: Timestamp) async throws(BrokerError)
+        -> Bool
+    {
         if let heldUntil, now < heldUntil { return true }
         if let askAgainAt, now < askAgainAt { return false }
         askAgainAt = now + time / 3
@@ -48,7 +50,9 @@ package struct Duty: Sendable {
 
     /// Lets another process take it at once; nothing happens where it is not ours.
     package func leave(on board: any Board) async {
-        guard let note = try? await board.note(name, in: .duties), note.bytes == owner else { return }
+        guard let note = try? await board.note(name, in: .duties), note.bytes == owner else {
+            return
+        }
         // Why no error: its time ends it.
         _ = try? await board.erase(name, in: .duties, if: .version(note.version))
     }

@@ -92,7 +92,8 @@ extension RedisBroker {
             let command = RedisCommand([
                 "LRANGE", book.keys.tag + list, "\(-start - Self.slice)", "\(-start - 1)",
             ])
-            var page = try await value(of: command, what).elements?.compactMap(\.bytes)
+            var page =
+                try await value(of: command, what).elements?.compactMap(\.bytes)
                 .map { Array($0) } ?? []
             let count = page.count
             if let end = page.last, let index = last.firstIndex(of: end),

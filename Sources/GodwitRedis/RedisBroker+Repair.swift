@@ -12,7 +12,8 @@ extension RedisBroker: Repairable {
         suspicions += try await uniqueKeys(in: book, limit, what)
         suspicions += try await leftovers(in: book, limit, what)
         suspicions += try await deadlines(in: book, what)
-        suspicions.append(Suspicion(.counter, "sus", [], "", nil, "The counter of suspects is wrong"))
+        suspicions.append(
+            Suspicion(.counter, "sus", [], "", nil, "The counter of suspects is wrong"))
         suspicions.append(
             Suspicion(.counter, "ghosts", [], "", nil, "The counter of tombstones is wrong"))
         var faults: [Fault] = []
@@ -274,7 +275,8 @@ extension RedisBroker: Repairable {
                 suspicions.append(
                     Suspicion(
                         .ownerWithoutUniqueKey, "claim", pair.field, "", id,
-                        "\(id.map { "\($0)" } ?? "A message") is live and does not hold its unique key"))
+                        "\(id.map { "\($0)" } ?? "A message") is live and does not hold its unique key"
+                    ))
             }
         }
         return suspicions
@@ -290,7 +292,8 @@ extension RedisBroker: Repairable {
         in book: RedisQueue, _ limit: Int, _ what: String
     ) async throws(BrokerError) -> [Suspicion] {
         var suspicions: [Suspicion] = []
-        for (hash, name) in [("pr" as StaticString, "progress"), ("ah", "attempts"), ("ui", "key")] {
+        for (hash, name) in [("pr" as StaticString, "progress"), ("ah", "attempts"), ("ui", "key")]
+        {
             try await fields(of: hash, in: book, limit, what) { pairs throws(BrokerError) in
                 let looks = try await look(at: pairs.map(\.field), book, what)
                 for (pair, look) in zip(pairs, looks) where look.body == nil {
@@ -298,7 +301,8 @@ extension RedisBroker: Repairable {
                     suspicions.append(
                         Suspicion(
                             .leftover, "leftover", pair.field, hash.description, id,
-                            "The \(name) of \(id.map { "\($0)" } ?? "a message") is kept, which has ended"))
+                            "The \(name) of \(id.map { "\($0)" } ?? "a message") is kept, which has ended"
+                        ))
                 }
             }
         }

@@ -19,7 +19,8 @@ import Testing
                 let text = crowd.query(of: all)
                 let query = try Query(text)
                 let plan = QueryPlan(query, now: clock.now())
-                let expected = all.filter { query.matches($0, now: clock.now()) }.map(\.place).sorted()
+                let expected = all.filter { query.matches($0, now: clock.now()) }.map(\.place)
+                    .sorted()
                 meant += expected.count
                 let budget = crowd.budget()
                 let found = try await broker.searchAll(plan, budget)
@@ -102,7 +103,8 @@ import Testing
             try await broker.enqueue(1, 2, 3, 4)
             for text in ["", "id:\(Sample.id(2)),\(Sample.id(3))"] {
                 let plan = QueryPlan(try Query(text), now: clock.now(), upperID: Sample.id(2))
-                let page = try await broker.inspector.search(plan, after: nil, budget: SearchBudget())
+                let page = try await broker.inspector.search(
+                    plan, after: nil, budget: SearchBudget())
                 #expect(page.messages.map(\.record.id.number) == (text.isEmpty ? [1, 2] : [2]))
             }
         }
@@ -134,7 +136,8 @@ import Testing
             strangers.append(SearchPosition(queue: work, walk: nil, inner: "0").cursor(of: all))
             for cursor in strangers {
                 await #expect(throws: BrokerError.self, "\(cursor.text)") {
-                    _ = try await broker.inspector.search(all, after: cursor, budget: SearchBudget())
+                    _ = try await broker.inspector.search(
+                        all, after: cursor, budget: SearchBudget())
                 }
             }
             let ready = SearchPosition(queue: work, walk: .ready, inner: nil)
@@ -229,7 +232,11 @@ import Testing
                 for field in [QueryField.unique, .key] {
                     let query = try Query(
                         Query(
-                            terms: [.init(.text(field, [.exact(field == .key ? text : "\(index)\(text)")]))]
+                            terms: [
+                                .init(
+                                    .text(field, [.exact(field == .key ? text : "\(index)\(text)")])
+                                )
+                            ]
                         ).description)
                     let page = try await broker.inspector.search(
                         QueryPlan(query, now: clock.now()), after: nil, budget: SearchBudget())

@@ -84,7 +84,8 @@ import Testing
                 case "GodwitMonitor"
                 where isOwn && !["Godwit", "MessagePack", "CGodwitSQLite"].contains(line.module):
                     "what watches stands on the seam and knows no store of messages"
-                case "GodwitHTTP" where isOwn && !["Godwit", "GodwitMonitor"].contains(line.module):
+                case "GodwitHTTP"
+                where isOwn && !["Godwit", "GodwitMonitor"].contains(line.module):
                     "a door stands on the seam and what watches"
                 case "GodwitTesting" where isOwn && line.module != "Godwit":
                     "the testing product knows no concrete broker"

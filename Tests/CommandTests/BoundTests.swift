@@ -54,7 +54,9 @@ import Testing
             // The older id comes to stand among the ready ones after the preview.
             let old = try await place.enqueue("mail", "welcome", "old", "--delay", "1h")
             let new = try await place.enqueue("mail", "welcome", "new")
-            let words = ["job", "cancel", "mail", "--where", "state:ready", "--broker", place.broker]
+            let words = [
+                "job", "cancel", "mail", "--where", "state:ready", "--broker", place.broker,
+            ]
             let preview = try await Tool.godwit.run(words + ["--dry-run", "-o", "json"]).object()
             #expect(preview["matched"] as? Int == 1)
             let token = try #require(preview["token"] as? String)
@@ -68,9 +70,12 @@ import Testing
 
     @Test func `a preview that --limit cut binds to those it showed`() async throws {
         try await withPlace { place in
-            for payload in ["a", "b", "c"] { _ = try await place.enqueue("mail", "welcome", payload) }
+            for payload in ["a", "b", "c"] {
+                _ = try await place.enqueue("mail", "welcome", payload)
+            }
             let words = [
-                "job", "cancel", "mail", "--where", "state:ready", "--broker", place.broker, "-o", "json",
+                "job", "cancel", "mail", "--where", "state:ready", "--broker", place.broker, "-o",
+                "json",
             ]
             let preview = try await Tool.godwit.run(words + ["--dry-run", "--limit", "1"]).object()
             #expect(preview["matched"] as? Int == 1)
@@ -98,7 +103,8 @@ import Testing
             // One a second; when the first has gone, the last ones come back to life.
             let prune = try Tool.godwit.start(
                 [
-                    "dead", "prune", "mail", "--where", "kind:welcome", "--yes", "--per-second", "1",
+                    "dead", "prune", "mail", "--where", "kind:welcome", "--yes", "--per-second",
+                    "1",
                     "-o", "json", "--broker", place.broker,
                 ], output: descriptor)
             while try await broker.inspector.counts(of: queue).cancelled == 0 { await Task.yield() }
@@ -138,7 +144,8 @@ import Testing
             let counts = try await broker.inspector.counts(of: queue)
             #expect(counts.cancelled == many)
             // Why not only how many: as many of the earlier ones may be left instead.
-            let ready = try await broker.inspector.messages(.ready, in: queue, after: nil, limit: 200)
+            let ready = try await broker.inspector.messages(
+                .ready, in: queue, after: nil, limit: 200)
             let arrived = later.out.split(separator: "\n").map(String.init)
             #expect(arrived.count == 100)
             #expect(ready.messages.map { "\($0.id)" }.sorted() == arrived.sorted())

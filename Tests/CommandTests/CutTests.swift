@@ -70,7 +70,8 @@ import Testing
             let after = try await place.godwit("audit", "list", "-o", "json").array().count
             #expect(after == before)
             _ = try await place.godwit("alert", "channel", "ops", "--remove")
-            #expect(try await place.godwit("audit", "list", "-o", "json").array().count == before + 1)
+            #expect(
+                try await place.godwit("audit", "list", "-o", "json").array().count == before + 1)
         }
     }
 }

@@ -79,7 +79,8 @@ import Testing
         },
         Planted(kind: .leaseWithoutDeadline, name: "a lease without end") {
             try await $0.send(
-                "ZADD", tag + "le", "99999999999999", bytes: $0.leased.withUnsafeBytes { Array($0) })
+                "ZADD", tag + "le", "99999999999999", bytes: $0.leased.withUnsafeBytes { Array($0) }
+            )
         },
         Planted(kind: .uniqueKeyWithoutOwner, name: "a key of nobody") {
             try await $0.send(
@@ -200,7 +201,8 @@ import Testing
             #expect(!found.isEmpty)
             let before = try await dump(client)
             for fault in found {
-                guard case .refused(let why) = try await broker.repair(fault, isDryRun: false) else {
+                guard case .refused(let why) = try await broker.repair(fault, isDryRun: false)
+                else {
                     Issue.record("\(fault) was put where no worker looks")
                     continue
                 }
@@ -303,10 +305,17 @@ import Testing
                 let faults = try await broker.faults(in: .work, limit: 10_000)
                 #expect(faults == [])
                 // As if a scan had been misled: every place and every message is put to the repair.
-                for (name, verb) in [("le", "ZRANGE"), ("d", "ZRANGE"), ("x", "ZRANGE"), (String(Self.list.dropFirst(Self.tag.count)), "LRANGE")] {
-                    let members = try await client.send(RedisCommand([verb, Self.tag + name, "0", "20"]))
+                for (name, verb) in [
+                    ("le", "ZRANGE"), ("d", "ZRANGE"), ("x", "ZRANGE"),
+                    (String(Self.list.dropFirst(Self.tag.count)), "LRANGE"),
+                ] {
+                    let members = try await client.send(
+                        RedisCommand([verb, Self.tag + name, "0", "20"]))
                     for member in members.elements?.compactMap(\.bytes) ?? [] {
-                        for place in ["stray \(Hex.string(member)) \(name)", "home \(Hex.string(member.prefix(16))) "] {
+                        for place in [
+                            "stray \(Hex.string(member)) \(name)",
+                            "home \(Hex.string(member.prefix(16))) ",
+                        ] {
                             let outcome = try await broker.repair(
                                 Fault(.secondIndex, in: .work, place: place, ""), isDryRun: false)
                             #expect(outcome == .gone, "\(place)")

@@ -85,6 +85,20 @@ package struct SearchStep: Sendable {
     package var plan: QueryPlan
     package var matcher: QueryMatcher
 
+    package init(
+        walk: SearchWalk, queue: QueueName, after: String?, records: Int, messages: Int, bytes: Int,
+        plan: QueryPlan, matcher: QueryMatcher
+    ) {
+        self.walk = walk
+        self.queue = queue
+        self.after = after
+        self.records = records
+        self.messages = messages
+        self.bytes = bytes
+        self.plan = plan
+        self.matcher = matcher
+    }
+
     /// What can be refused before the whole record is read.
     package func mayMatch(_ record: MessageRecord) -> Bool {
         plan.upperID.map { record.id <= $0 } ?? true
@@ -140,14 +154,16 @@ extension SearchSource {
                     if page.messages.count >= budget.messages || page.scanned >= budget.records
                         || (isOverTime && steps > 0)
                     {
-                        page.next = SearchPosition(queue: queue, walk: walk, inner: after).cursor(of: plan)
+                        page.next = SearchPosition(queue: queue, walk: walk, inner: after).cursor(
+                            of: plan)
                         return page
                     }
                     let slice = try await slice(
                         SearchStep(
                             walk: walk, queue: queue, after: after,
                             records: min(Self.sliceRecords, budget.records - page.scanned),
-                            messages: budget.messages - page.messages.count, bytes: limits.batchBytes,
+                            messages: budget.messages - page.messages.count,
+                            bytes: limits.batchBytes,
                             plan: plan, matcher: matcher))
                     steps += 1
                     page.scanned += slice.scanned
@@ -166,7 +182,8 @@ extension SearchSource {
         if let position = SearchPosition(cursor, of: plan) { return position }
         throw .invalid(
             BrokerError.Problem(
-                what: "search for '\(plan.query.description.escapedForDisplay)'", location: location,
+                what: "search for '\(plan.query.description.escapedForDisplay)'",
+                location: location,
                 cause: """
                     the cursor '\(cursor.text.prefix(200).description.escapedForDisplay)' is of another \
                     query, or was cut short

@@ -72,11 +72,14 @@ extension AlertCommands {
                 The store keeps only where the URL and the secret are found at the process that \
                 sends: --url-variable GODWIT_ALERT_… or --url-file alert… in its folder of secrets.
                 """)
-        @Argument(help: "Its name; `default` is where rules speak to by themselves.") var name: String
+        @Argument(help: "Its name; `default` is where rules speak to by themselves.") var name:
+            String
         @Option(help: "slack (also Mattermost, Rocket.Chat, Discord /slack) or generic (signed).")
         var form: AlertChannel.Form = .slack
-        @Option(help: "The variable with the URL; begins with GODWIT_ALERT_.") var urlVariable: String?
-        @Option(help: "The file with the URL, in the folder of secrets; begins with alert.") var urlFile: String?
+        @Option(help: "The variable with the URL; begins with GODWIT_ALERT_.") var urlVariable:
+            String?
+        @Option(help: "The file with the URL, in the folder of secrets; begins with alert.")
+        var urlFile: String?
         @Option(help: "The variable with the signing secret.") var secretVariable: String?
         @Option(help: "The file with the signing secret.") var secretFile: String?
         @Flag(help: "Take it away.") var remove = false

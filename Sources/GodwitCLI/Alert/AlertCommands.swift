@@ -103,7 +103,8 @@ struct AlertCommands: AsyncParsableCommand {
                 Talk.say(
                     store.isDry
                         ? "nothing was kept"
-                        : "try it with `godwit alert test \(name)`; undo: godwit alert remove \(name)")
+                        : "try it with `godwit alert test \(name)`; undo: godwit alert remove \(name)"
+                )
             }
         }
     }
@@ -123,7 +124,8 @@ struct AlertCommands: AsyncParsableCommand {
                     guard try await book.removeRule(name) else {
                         throw Failure(
                             .failed,
-                            "'\(name)' is one of the defaults: add a rule of your own, then remove it.")
+                            "'\(name)' is one of the defaults: add a rule of your own, then remove it."
+                        )
                     }
                     await open.audit("alert remove", rule.queues, name, affected: 1)
                 }
@@ -159,11 +161,13 @@ struct AlertCommands: AsyncParsableCommand {
                         try await book.keep(other)
                     }
                     try await book.keep(rule)
-                    await open.audit("alert mute", rule.queues, "\(name) for \(time.brief)", affected: 1)
+                    await open.audit(
+                        "alert mute", rule.queues, "\(name) for \(time.brief)", affected: 1)
                 }
                 try output.one(RuleRow(rule: rule))
                 Talk.say(
-                    store.isDry ? "nothing was changed" : "undo: godwit alert mute \(name) --for 0s")
+                    store.isDry ? "nothing was changed" : "undo: godwit alert mute \(name) --for 0s"
+                )
             }
         }
     }

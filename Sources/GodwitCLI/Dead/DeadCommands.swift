@@ -39,7 +39,8 @@ struct DeadCommands: AsyncParsableCommand {
 
     struct Groups: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "What dead letters have in common: count, first and last seen, reason, samples.",
+            abstract:
+                "What dead letters have in common: count, first and last seen, reason, samples.",
             discussion: """
                 By fingerprint: the kind and the reason without numbers, ids and quoted text. Give \
                 one to `dead redrive --group` or `dead list --group`.
@@ -80,7 +81,9 @@ struct DeadCommands: AsyncParsableCommand {
                 }
                 try output.list(
                     Array(rows.prefix(limit)),
-                    Scan(scanned: looked, isComplete: cursor == nil && rows.count <= limit, next: nil))
+                    Scan(
+                        scanned: looked, isComplete: cursor == nil && rows.count <= limit, next: nil
+                    ))
                 if rows.count > limit {
                     Talk.say("\(rows.count - limit) more group(s): raise --limit to see them")
                 }

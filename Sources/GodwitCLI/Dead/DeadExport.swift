@@ -7,7 +7,8 @@ extension DeadCommands {
     /// Dead letters with their bytes, into a file of the user's own.
     struct Export: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Write dead letters with their payloads into a new file, one JSON object a line.",
+            abstract:
+                "Write dead letters with their payloads into a new file, one JSON object a line.",
             discussion: """
                 The file is made for you alone (0600) and must not be there yet; - is stdout. \
                 Payloads are base64, and text too where they are text. The file holds what your \

@@ -14,7 +14,8 @@ extension DeadCommands {
                 """)
         @Argument(help: "The queue.", transform: StoreOptions.queue) var queue: QueueName?
         @Option(
-            help: "End those that died longer ago than this: finished<-AGE.", transform: StoreOptions.duration
+            help: "End those that died longer ago than this: finished<-AGE.",
+            transform: StoreOptions.duration
         )
         var olderThan: Duration?
         @Option(help: "An error group: a fingerprint of `godwit dead groups`.") var group: String?

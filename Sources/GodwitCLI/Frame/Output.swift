@@ -91,7 +91,9 @@ struct Output<R: Row>: Sendable {
             let now = Timestamp.here
             try Stdout.write(
                 terminal.table(
-                    columns.map { $0.type == "milliseconds" ? String($0.name.dropLast(3)) : $0.name },
+                    columns.map {
+                        $0.type == "milliseconds" ? String($0.name.dropLast(3)) : $0.name
+                    },
                     rows.map { row in columns.map { $0.value(row).readable(times, now: now) } }))
         }
         if let scan { Talk.say(scan.sentence) }

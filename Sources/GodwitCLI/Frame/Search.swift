@@ -44,7 +44,8 @@ struct Search: Sendable {
         }
         guard terms.count <= Query.maxTerms else {
             throw Failure(
-                .data, "--where has too many words for this command: \(Query.maxTerms - 2) at most.")
+                .data, "--where has too many words for this command: \(Query.maxTerms - 2) at most."
+            )
         }
         query = Query(terms: terms)
     }

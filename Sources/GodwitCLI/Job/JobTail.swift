@@ -41,7 +41,8 @@ extension JobCommands {
             let limit = store.limit ?? .max
             try await store.withStore { open in
                 if let queue { try await open.requireQueue(queue) }
-                Talk.say("following \(queue?.text ?? "every queue") on \(open.name); Ctrl-C ends it")
+                Talk.say(
+                    "following \(queue?.text ?? "every queue") on \(open.name); Ctrl-C ends it")
                 var places: [QueueName: EventPosition] = [:]
                 var kinds: [UInt32: String] = [:]
                 var held: [EventRow] = []
@@ -159,7 +160,8 @@ extension JobCommands {
             let id = targets.ids[0]
             let end = store.deadline.map { ContinuousClock.now + $0 }
             // Why another hour: here the time is the condition's, and has a code of its own.
-            try await store.withStore(deadline: store.deadline.map { $0 + .seconds(3600) }) { open in
+            try await store.withStore(deadline: store.deadline.map { $0 + .seconds(3600) }) {
+                open in
                 var last = try await open.requireMessage(id, in: targets.queue)
                 while true {
                     let now = last.record.state

@@ -139,7 +139,8 @@ struct QueueCommands: AsyncParsableCommand {
                 }
                 if confirm == nil {
                     let typed = Talk.ask(
-                        "This cancels \(ready) ready message(s) of '\(queue)' for good. Type its name: ")
+                        "This cancels \(ready) ready message(s) of '\(queue)' for good. Type its name: "
+                    )
                     guard typed == queue.text else {
                         throw Failure(.usage, "that is not '\(queue)'. Nothing was done.")
                     }

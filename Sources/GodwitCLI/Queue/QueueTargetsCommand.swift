@@ -6,7 +6,8 @@ import GodwitMonitor
 extension QueueCommands {
     struct Targets: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Show what is expected of a queue, or change it: where advice begins to speak.",
+            abstract:
+                "Show what is expected of a queue, or change it: where advice begins to speak.",
             discussion: """
                 Without an option it shows. `godwit doctor` and the alerts measure against it; no \
                 message is treated otherwise because of it.
@@ -54,7 +55,9 @@ extension QueueCommands {
                 let new = changed(old, at: open.broker.time.now() + open.broker.clockOffset)
                 if new == old || store.isDry {
                     try output.one(TargetsRow(queue: queue.text, targets: new))
-                    if new != old { Talk.say("this is what would be expected; nothing was changed") }
+                    if new != old {
+                        Talk.say("this is what would be expected; nothing was changed")
+                    }
                     return
                 }
                 try await new.write(of: queue, to: open.broker.board)
@@ -87,7 +90,9 @@ struct TargetsRow: Row {
         .text("queue", "its name") { $0.queue },
         .span("wait_ms", "a mean wait above this is long") { .seconds($0.targets.wait) },
         .span("run_ms", "a p95 run above this is long") { .seconds($0.targets.run) },
-        .span("timeout_ms", "a run is cancelled after this") { $0.targets.timeout.map { .seconds($0) } },
+        .span("timeout_ms", "a run is cancelled after this") {
+            $0.targets.timeout.map { .seconds($0) }
+        },
         .span("progress_timeout_ms", "a run without a checkpoint for so long is stuck") {
             $0.targets.progressTimeout.map { .seconds($0) }
         },

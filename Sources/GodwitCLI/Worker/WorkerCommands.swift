@@ -28,7 +28,8 @@ struct WorkerCommands: AsyncParsableCommand {
                     .filter { queue == nil || $0.beat.queue == queue?.text }
                 try output.list(Array(rows.prefix(limit)), of: rows.count)
                 if rows.isEmpty {
-                    Talk.say("nobody works here: `godwit work QUEUE --exec COMMAND` starts a worker")
+                    Talk.say(
+                        "nobody works here: `godwit work QUEUE --exec COMMAND` starts a worker")
                 }
             }
         }
@@ -89,7 +90,9 @@ struct WorkerCommands: AsyncParsableCommand {
         _ order: WorkerOrder, _ names: [String], _ store: StoreOptions, _ after: String
     ) async throws {
         let output = try store.output(OrderRow.self)
-        guard !names.isEmpty else { throw Failure(.usage, "name a worker: see `godwit worker list`.") }
+        guard !names.isEmpty else {
+            throw Failure(.usage, "name a worker: see `godwit worker list`.")
+        }
         try await store.withStore { open in
             var workers: [WorkerRow] = []
             for name in names { workers.append(try await open.requireWorker(name)) }
@@ -115,7 +118,9 @@ extension OpenStore {
     func workers() async throws -> [WorkerRow] {
         try await broker.board.notes(in: .workers).compactMap { note in
             guard let beat = WorkerBeat(note) else {
-                Talk.say("the note of worker '\(note.name.shown)' can't be read: another version wrote it")
+                Talk.say(
+                    "the note of worker '\(note.name.shown)' can't be read: another version wrote it"
+                )
                 return nil
             }
             return WorkerRow(beat: beat, seenAt: note.writtenAt)
@@ -167,7 +172,9 @@ struct WorkerDetail: Row {
     static let schema = "godwit.worker.detail/1"
     static let columns: [Column<WorkerDetail>] =
         WorkerRow.columns.map { column in
-            Column<WorkerDetail>(name: column.name, type: column.type, about: column.about, place: .list) {
+            Column<WorkerDetail>(
+                name: column.name, type: column.type, about: column.about, place: .list
+            ) {
                 column.value($0.row)
             }
         } + [

@@ -121,7 +121,8 @@ extension QueuePane {
         }
         let looks = Double(samples.count)
         self.init(
-            span: span, arrivals: max(0, runs + Int(grown.rounded())), runs: runs, retries: count(.retry),
+            span: span, arrivals: max(0, runs + Int(grown.rounded())), runs: runs,
+            retries: count(.retry),
             failures: count(.retry, .reject), releases: count(.release), lost: count(.reclaim),
             crashLoops: count(.crashLoop), meanWait: mean(\.wait.mean, \.wait.count),
             meanRun: mean(\.run.mean, \.run.count),

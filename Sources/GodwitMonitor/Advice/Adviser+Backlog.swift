@@ -34,7 +34,8 @@ extension Adviser {
 
     /// Whether what is ready can be done in the time that the operator has set, and with how many slots.
     func deadline() -> [Advice] {
-        guard let deadline = targets.timeLeft(at: now.at), let long = history?.long, !now.counts.isPaused,
+        guard let deadline = targets.timeLeft(at: now.at), let long = history?.long,
+            !now.counts.isPaused,
             now.workers != nil, now.counts.ready > 0, long.runs >= 20, long.service > 0
         else { return [] }
         let stretch = long.meanRun > 0 ? long.service / long.meanRun : 1
@@ -63,7 +64,7 @@ extension Adviser {
                         : "the queue's limit of \(limit) leases is reached: raise it first"
                 }
                 ?? "one job of 20 takes over \(Plain.time(plan.p95Run)) by itself: no number of workers "
-                    + "helps, make the jobs smaller"
+                + "helps, make the jobs smaller"
             return [say(.deadline, .loud, "\(start): \(cause).", next: next)]
         }
         let tail =

@@ -44,7 +44,8 @@ public struct QueueTargets: Sendable, Hashable, Codable {
 
     /// Seconds until what is ready should be done, below 0 when that moment is over; nil: never.
     func timeLeft(at now: Timestamp) -> Double? {
-        [deadline, deadlineAt.map { Double(($0 - now).milliseconds) / 1000 }].compactMap { $0 }.min()
+        [deadline, deadlineAt.map { Double(($0 - now).milliseconds) / 1000 }].compactMap { $0 }
+            .min()
     }
 
     /// The targets of a queue, or the defaults where none are set or what is set can't be read.

@@ -25,7 +25,8 @@ extension AlertWatch {
             let index = memory?.waiting.firstIndex { $0.trigger != .storeRefuses } ?? 0
             guard let lost = memory?.waiting.remove(at: index) else { return }
             Logger.current.error(
-                "alerts: too many wait for the store; dropped: \(lost.text.cut(to: 300).escapedForDisplay)")
+                "alerts: too many wait for the store; dropped: \(lost.text.cut(to: 300).escapedForDisplay)"
+            )
         }
     }
 

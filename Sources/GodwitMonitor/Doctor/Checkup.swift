@@ -188,7 +188,8 @@ extension Checkup.Report {
         for stuck in look.stuck {
             findings.append(
                 Diagnosis(
-                    .problem, subject, stuck.kind.rawValue, "\(stuck.sentence) Next: \(stuck.next)"))
+                    .problem, subject, stuck.kind.rawValue, "\(stuck.sentence) Next: \(stuck.next)")
+            )
         }
         faults += look.faults
         stuck += look.stuck
@@ -245,7 +246,9 @@ extension Diagnosis {
         case .mended(let text):
             self.init(.note, subject, isDone ? "mended \(name)" : "can mend \(name)", text)
         case .gone:
-            self.init(.note, subject, "\(name) is gone", "It was no longer there when it was to be mended.")
+            self.init(
+                .note, subject, "\(name) is gone",
+                "It was no longer there when it was to be mended.")
         case .refused(let text):
             self.init(.note, subject, "can't mend \(name)", text)
         }

@@ -47,7 +47,8 @@ public enum History {
         let password = given ?? ProcessInfo.processInfo.environment[passwordVariable]
         let database = parts.path.drop { $0 == "/" }
         return try await ClickHouseHistory(
-            host: host.trimmingCharacters(in: ["[", "]"]), port: parts.port ?? (isTLS ? 8443 : 8123),
+            host: host.trimmingCharacters(in: ["[", "]"]),
+            port: parts.port ?? (isTLS ? 8443 : 8123),
             database: database.isEmpty ? "godwit" : String(database), user: parts.user,
             password: password?.isEmpty == true ? nil : password, isTLS: isTLS, creates: creates)
     }

@@ -110,7 +110,9 @@ struct TestHistory: HistoryStore {
     func groups(_ range: HistoryRange, limit: Int) async throws(HistoryError) -> [ErrorGroup] { [] }
     func rate(_ range: HistoryRange, step: Duration) async throws(HistoryError) -> [RunRate] { [] }
     func runs(of id: MessageID) async throws(HistoryError) -> [RunRow] { [] }
-    func prune(_ keep: HistoryRetention, now: Timestamp) async throws(HistoryError) -> Bool { false }
+    func prune(_ keep: HistoryRetention, now: Timestamp) async throws(HistoryError) -> Bool {
+        false
+    }
     func audit(_ entry: AuditEntry) async throws(HistoryError) {}
     func audits(_ range: HistoryRange, limit: Int) async throws(HistoryError) -> [AuditEntry] { [] }
     func shutdown() async {}

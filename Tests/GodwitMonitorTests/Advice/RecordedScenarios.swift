@@ -31,7 +31,8 @@ extension Scenario {
             now: now(ready: 5000, leased: 8, oldest: 900, limit: 8, workers: full),
             expected: [.leaseLimit, .backlog]),
         Scenario(
-            description: "12 of work on 8 slots, and a limit of twelve leases under the 18 it needs",
+            description:
+                "12 of work on 8 slots, and a limit of twelve leases under the 18 it needs",
             panes: overload,
             now: now(ready: 5000, leased: 8, oldest: 900, limit: 12, workers: full),
             expected: [.leaseLimit, .backlog]),
@@ -83,7 +84,8 @@ extension Scenario {
             panes: steady { pane($0, in: 6, out: 4, wait: 400) },
             now: now(ready: 5000, oldest: 900, workers: nil), expected: []),
         Scenario(
-            description: "one idle slot at the moment of the look", panes: steady { pane($0, in: 2.4, wait: 70) },
+            description: "one idle slot at the moment of the look",
+            panes: steady { pane($0, in: 2.4, wait: 70) },
             now: now(ready: 20, oldest: 130, workers: [beat(busy: 7)]), expected: []),
         Scenario(
             description: "a redrive of 5000 dead letters, half an hour ago",
@@ -96,7 +98,8 @@ extension Scenario {
             panes: steady { pane($0, in: 2, wait: 3600) },
             now: now(workers: [beat(busy: 4)], clockSteps: 1), expected: [.clockStep]),
         Scenario(
-            description: "waits within what the operator allows", panes: steady { pane($0, in: 6, out: 4, wait: 400) },
+            description: "waits within what the operator allows",
+            panes: steady { pane($0, in: 6, out: 4, wait: 400) },
             now: now(ready: 5000, oldest: 900, workers: full), targets: targets { $0.wait = 3600 },
             expected: []),
     ]
@@ -219,7 +222,9 @@ extension Scenario {
             now: now(ready: 9, oldest: 4, workers: [beat(busy: 7)]), expected: []),
         Scenario(
             description: "load 12 on 8 slots for hours: 12 ÷ 0.7 = 18 slots", panes: overload,
-            now: now(ready: 7000, oldest: 1500, workers: [beat(slots: 4, busy: 4), beat(2, slots: 4, busy: 4)]),
+            now: now(
+                ready: 7000, oldest: 1500,
+                workers: [beat(slots: 4, busy: 4), beat(2, slots: 4, busy: 4)]),
             expected: [.addWorkers, .backlog], slots: 18...18),
     ]
 

@@ -156,7 +156,8 @@ import Testing
             let gone = await scene.sender(port: 1).test(scene.channel(.generic))
             #expect(!gone.isDelivered)
             #expect(!"\(gone)".contains("SECRET"))
-            let missing = AlertChannel(name: "x", form: .slack, url: .environment("GODWIT_ALERT_NONE"))
+            let missing = AlertChannel(
+                name: "x", form: .slack, url: .environment("GODWIT_ALERT_NONE"))
             let trial2 = await scene.sender().test(missing)
             #expect(!trial2.isDelivered)
             #expect(trial2.text.contains("GODWIT_ALERT_NONE"))
@@ -241,7 +242,9 @@ import Testing
             #expect(reason.contains("GODWIT_ALERT_TEST_HOOK"))
             scene.test.advance(by: .seconds(86_400))
             report = try await scene.deliver(by: sender)
-            #expect(report.runs.last.map { if case .reject = $0.verdict { true } else { false } } == true)
+            #expect(
+                report.runs.last.map { if case .reject = $0.verdict { true } else { false } }
+                    == true)
         }
     }
 }

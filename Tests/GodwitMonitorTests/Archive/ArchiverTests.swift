@@ -158,7 +158,8 @@ import Testing
         var runs: [Key: Event.Move] = [:]
         while true {
             clock.advance(by: .milliseconds(3))
-            let taken = try await broker.reserve(ReserveRequest(64, worker: 7), from: queue).messages
+            let taken = try await broker.reserve(ReserveRequest(64, worker: 7), from: queue)
+                .messages
             guard !taken.isEmpty else { return runs }
             clock.advance(by: .milliseconds(5))
             let settlements = taken.enumerated().map { index, message in

@@ -30,7 +30,10 @@ import Testing
         let report = try await checkup(broker, clock)
         #expect(report.stuck.map(\.kind) == [.leaseNotReclaimed])
         #expect(!report.isClean)
-        #expect(report.findings.contains { $0.finding == "leaseNotReclaimed" && $0.sentence.contains("godwit worker list") })
+        #expect(
+            report.findings.contains {
+                $0.finding == "leaseNotReclaimed" && $0.sentence.contains("godwit worker list")
+            })
     }
 
     @Test func `what has moved on by the second look is none`() async throws {
@@ -55,7 +58,9 @@ import Testing
         #expect(report.advice.map(\.kind) == [.ratesUnknown])
     }
 
-    @Test func `nothing that waits for a worker makes a store without workers no problem`() async throws {
+    @Test func `nothing that waits for a worker makes a store without workers no problem`()
+        async throws
+    {
         let clock = VirtualClock()
         let broker = MemoryBroker(time: clock)
         var later = message(clock)
@@ -67,7 +72,8 @@ import Testing
         #expect(report.isClean, "\(report.findings)")
     }
 
-    @Test func `events that nobody archives are told whatever other duties are held`() async throws {
+    @Test func `events that nobody archives are told whatever other duties are held`() async throws
+    {
         let clock = VirtualClock()
         let broker = MemoryBroker(time: clock)
         let history = TestHistory(
@@ -83,7 +89,8 @@ import Testing
         clock.advance(by: .seconds(600))
         let findings = try await Checkup(broker, history: history).run().findings
         #expect(findings.filter { $0.subject == "archiver" }.map(\.finding) == ["nobody for mail"])
-        #expect(findings.contains { $0.subject == "events of mail" && $0.sentence.contains("10 min") })
+        #expect(
+            findings.contains { $0.subject == "events of mail" && $0.sentence.contains("10 min") })
         // Without a history nobody is missed.
         let plain = try await Checkup(broker).run().findings
         #expect(!plain.contains { $0.subject == "archiver" || $0.subject == "events of mail" })
@@ -92,7 +99,8 @@ import Testing
         #expect(held.first { $0.subject == "archiver" }?.grade == .good)
     }
 
-    @Test func `a fault counts when it is seen twice, and is mended only when asked`() async throws {
+    @Test func `a fault counts when it is seen twice, and is mended only when asked`() async throws
+    {
         let clock = VirtualClock()
         let broker = FaultyBooks(MemoryBroker(time: clock))
         _ = try await broker.enqueue([message(clock)], to: "mail")
@@ -112,4 +120,3 @@ import Testing
         #expect(try await Checkup(broker).run().isClean)
     }
 }
-

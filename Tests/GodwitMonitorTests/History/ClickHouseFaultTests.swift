@@ -195,7 +195,8 @@ import Testing
             host: "127.0.0.1", port: port, database: SharedClickHouse.freshDatabase())
         var random = Seeded(23)
         let hostile: [String] = [
-            "'", "\\", "\\'", "\\\\'", "''", "\u{0}", "\\0", "\n", "\\n", "\u{7F}", "\\x27", "--", "/*",
+            "'", "\\", "\\'", "\\\\'", "''", "\u{0}", "\\0", "\n", "\\n", "\u{7F}", "\\x27", "--",
+            "/*",
             "`", "\"", "\u{2028}", "é", "😀", "\\N", "%", "{x:String}", "';",
         ]
         var texts = hostile

@@ -90,7 +90,8 @@ struct RandomRows {
         }
         let executed = finished - duration()
         // Sometimes a clock steps back.
-        let ready = executed - duration() + (Int.random(in: 0..<50, using: &random) == 0 ? 1 << 27 : 0)
+        let ready =
+            executed - duration() + (Int.random(in: 0..<50, using: &random) == 0 ? 1 << 27 : 0)
         let kind = Self.kinds.randomElement(using: &random)!
         var row = RunRow(
             id: MessageID(

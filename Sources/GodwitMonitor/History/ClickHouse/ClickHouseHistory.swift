@@ -65,7 +65,9 @@ public final class ClickHouseHistory: HistoryStore {
             .init(
                 what: "open the history", location: server.location,
                 cause: "there is no history in the database '\(database)'",
-                advice: "Check its name and the user's rights; an Archiver makes it at its first start."))
+                advice:
+                    "Check its name and the user's rights; an Archiver makes it at its first start."
+            ))
     }
 
     /// Why 50,000: each insert becomes a part on disk, and parts have a price of their own.
