@@ -34,7 +34,7 @@ example-newsletter: setup ## Mail 100,000 newsletters with a worker killed half 
 
 # Why in several runs: the model and the crash tests fill both cores, and what ran beside them would
 # wait; the calls of the server are counted where nothing else runs.
-APART = CrashTests ModelTests GodwitRedisTests
+APART = CrashTests ModelTests GodwitRedisTests WakeTests
 
 test: setup verify ## Build once in release and run every test; ARGS="--filter X" for some
 ifdef ARGS

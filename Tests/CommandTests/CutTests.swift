@@ -10,7 +10,7 @@ import Testing
             _ = try await place.enqueue("other", "welcome", "x")
             for name in ["one", "two"] {
                 let kept = try await place.godwit(
-                    "alert", "channel", name, "--url-variable", "GODWIT_URL")
+                    "alert", "channel", name, "--url-variable", "GODWIT_ALERT_OPS")
                 #expect(kept.status == 0, "\(kept)")
             }
             for words in [
@@ -57,7 +57,7 @@ import Testing
     @Test func `a dry run is not in the audit`() async throws {
         try await Stocked.lend { stock in
             let place = stock.place
-            _ = try await place.godwit("alert", "channel", "ops", "--url-variable", "GODWIT_URL")
+            _ = try await place.godwit("alert", "channel", "ops", "--url-variable", "GODWIT_ALERT_OPS")
             let before = try await place.godwit("audit", "list", "-o", "json").array().count
             for words in [
                 ["alert", "channel", "ops", "--remove"], ["dead", "export", "-", "mail"],

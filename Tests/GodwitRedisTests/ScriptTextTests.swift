@@ -46,6 +46,6 @@ import Testing
     @Test func `the clocks make scripts of different names`() {
         let real = Scripts(isVirtual: false)
         let virtual = Scripts(isVirtual: true)
-        #expect(Set((real.all + virtual.all).map(\.sha)).count == 46)
+        #expect(Set((real.all + virtual.all).map(\.sha)).count == 48)
     }
 }
