@@ -244,7 +244,7 @@ let package = Package(
             // Why the program: it is run, and so must be built with the tests.
             dependencies: [
                 "ArchiveWorker", "Godwit", "GodwitMonitor", "GodwitRedis", "GodwitSQLite",
-                "GodwitTesting", "MessagePack", "TestRedis",
+                "GodwitTesting", "MessagePack", "RedisClient", "TestRedis",
                 .product(name: "AsyncHTTPClient", package: "async-http-client", condition: monitor),
                 .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "NIOCore", package: "swift-nio", condition: monitor),

@@ -53,7 +53,8 @@ struct Doctor: AsyncParsableCommand {
             var left = findings.count { $0.grade == .problem }
             if `repair` {
                 let isDryRun = store.isDry || !store.isSure
-                for (fault, outcome) in try await checkup.repair(report.faults, isDryRun: isDryRun) {
+                for (fault, outcome) in try await checkup.repair(report.faults, isDryRun: isDryRun)
+                {
                     findings.append(Diagnosis(mending: fault, outcome, isDone: !isDryRun))
                     if !isDryRun, outcome.isMended { left -= 1 }
                 }

@@ -177,7 +177,8 @@ struct Enqueue: AsyncParsableCommand {
         }
         Talk.say(
             (self.store.isDry ? "nothing was done: would be " : "")
-                + "\(count) message(s) in '\(self.queue)'" + (known > 0 ? ", \(known) known before" : ""))
+                + "\(count) message(s) in '\(self.queue)'"
+                + (known > 0 ? ", \(known) known before" : ""))
     }
 
     private func show(
@@ -192,7 +193,8 @@ struct Enqueue: AsyncParsableCommand {
         default: try output.stream(rows, isFirst: isFirst)
         }
         for row in rows where !row.isNew {
-            Talk.say("\(row.id) was there already: nothing was added; see `godwit job show \(row.id)`")
+            Talk.say(
+                "\(row.id) was there already: nothing was added; see `godwit job show \(row.id)`")
         }
     }
 

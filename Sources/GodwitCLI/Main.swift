@@ -21,8 +21,10 @@ struct Main: AsyncParsableCommand {
             """,
         version: "godwit 0.1.0",
         subcommands: [
-            Enqueue.self, Work.self, Serve.self, QueueCommands.self, JobCommands.self, DeadCommands.self,
-            WorkerCommands.self, StreamCommands.self, HistoryCommands.self, AuditCommands.self, AlertCommands.self,
+            Enqueue.self, Work.self, Serve.self, QueueCommands.self, JobCommands.self,
+            DeadCommands.self,
+            WorkerCommands.self, StreamCommands.self, HistoryCommands.self, AuditCommands.self,
+            AlertCommands.self,
             Doctor.self, Bench.self, ContextCommands.self, Completion.self, HelpJSON.self,
             HelpQuery.self,
         ])

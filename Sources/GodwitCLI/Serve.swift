@@ -9,11 +9,17 @@ import Logging
 import ServiceLifecycle
 import UnixSignals
 
-/// `godwit serve`: lets others look at a store.
+/// `godwit serve`: watches a store, and lets others look at it.
 struct Serve: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Hand out a store's numbers over HTTP: /metrics, /scale?queue=NAME, /health.",
+        abstract:
+            "Watch a store: archive its history, send its alerts, serve its numbers over HTTP.",
         discussion: """
+            /metrics, /scale?queue=NAME and /health answer over HTTP. Runs are archived into --history \
+            (history.db beside a SQLite store when none is named), and alerts go out by the rules and \
+            channels of `godwit alert`, or to GODWIT_ALERT_URL. Any number of these processes may run: \
+            one archives a queue at a time, and an alert is sent once.
+
             Without GODWIT_TOKEN it listens on loopback only; with it, every request needs the \
             header `Authorization: Bearer TOKEN`. Requests that name another host than its address, \
             localhost or a --host are refused (421). SIGTERM or SIGINT ends it.
@@ -27,6 +33,15 @@ struct Serve: AsyncParsableCommand {
     var host: [String] = []
     @Flag(help: "Listen for others without a token: everybody there may read.")
     var insecureNoAuth = false
+    @Flag(help: "Archive nothing: another process does.")
+    var noArchive = false
+    @Flag(help: "Send no alerts: another process does.")
+    var noAlerts = false
+    @Option(
+        help: ArgumentHelp(
+            "An internal host that alerts may be sent to, without TLS too; may be repeated. Also GODWIT_ALERT_HOSTS.",
+            valueName: "host:port"))
+    var alertHost: [String] = []
     @OptionGroup var store: StoreOptions
 
     func run() async throws {
@@ -37,6 +52,7 @@ struct Serve: AsyncParsableCommand {
         }
         // Its own way with signals: it ends gracefully, with 0.
         try await store.withStore(handlesSignals: false) { store in
+            let (watching, news) = try await watching(store)
             let server: MonitorServer
             do throws(MonitorServerError) {
                 server = try MonitorServer(
@@ -44,16 +60,48 @@ struct Serve: AsyncParsableCommand {
                     allowsAnybody: insecureNoAuth
                 ) { address in
                     Talk.say("serving \(store.name) on http://\(address)/metrics")
+                    news.forEach { Talk.say($0) }
                 }
             } catch {
                 throw Failure(.usage, "\(error)" + Self.advice(error))
             }
             let group = ServiceGroup(
                 configuration: ServiceGroupConfiguration(
-                    services: [server], gracefulShutdownSignals: [.sigterm, .sigint],
+                    services: [server] + watching, gracefulShutdownSignals: [.sigterm, .sigint],
                     logger: Logger.current))
             try await group.run()
         }
+    }
+
+    /// What else runs beside the server, and what to say of it.
+    private func watching(_ open: OpenStore) async throws -> ([any Service], [String]) {
+        var services: [any Service] = []
+        var news: [String] = []
+        if !noArchive {
+            if let history = try await open.history.storeForArchiving() {
+                services.append(Archiver(open.broker, into: history))
+                news.append("archiving into \(open.history.name)")
+            } else {
+                news.append(
+                    "no --history is named: nothing is archived, and events wait up to their bound")
+            }
+        }
+        if !noAlerts {
+            let listed = ProcessInfo.processInfo.environment["GODWIT_ALERT_HOSTS"] ?? ""
+            var options = AlertSender.Options()
+            do {
+                options.guardian = try DialGuard(
+                    list: (alertHost + [listed]).joined(separator: ","))
+            } catch {
+                throw Failure(.usage, "--alert-host or GODWIT_ALERT_HOSTS: \(error)")
+            }
+            let sender = AlertSender(on: open.broker, options: options)
+            var watch = AlertWatch.Options()
+            watch.sender = sender
+            services += [AlertWatch(on: open.broker, options: watch), sender]
+            news.append("sending alerts; `godwit alert list` shows the rules")
+        }
+        return (services, news)
     }
 
     private static func advice(_ error: MonitorServerError) -> String {

@@ -12,7 +12,8 @@ extension RedisBroker: Repairable {
         suspicions += try await uniqueKeys(in: book, limit, what)
         suspicions += try await leftovers(in: book, limit, what)
         suspicions += try await deadlines(in: book, what)
-        suspicions.append(Suspicion(.counter, "sus", [], "", nil, "The counter of suspects is wrong"))
+        suspicions.append(
+            Suspicion(.counter, "sus", [], "", nil, "The counter of suspects is wrong"))
         suspicions.append(
             Suspicion(.counter, "ghosts", [], "", nil, "The counter of tombstones is wrong"))
         var faults: [Fault] = []
@@ -128,26 +129,9 @@ extension RedisBroker: Repairable {
     private func places(
         in book: RedisQueue, _ limit: Int, _ what: String
     ) async throws(BrokerError) -> [Suspicion] {
-        var places: [(name: String, member: [UInt8])] = []
-        for set in ["d", "le", "x"] {
-            let command = RedisCommand([
-                "ZRANGE", book.keys.tag + set, "0", "\(max(0, limit - 1))",
-            ])
-            places += try await value(of: command, what).elements?.compactMap(\.bytes)
-                .map { (set, Array($0)) } ?? []
-        }
-        let lists = Self.lists(of: try await kinds(of: book.name, what).keys)
-        let reads = lists.map { list in
-            let name = Self.name(of: list)
-            return (
-                name, RedisCommand(["LRANGE", book.keys.tag + name, "0", "\(max(0, limit - 1))"])
-            )
-        }
-        if !reads.isEmpty {
-            for (read, reply) in zip(reads, try await values(of: reads.map(\.1), what)) {
-                places += reply.elements?.compactMap(\.bytes).map { (read.0, Array($0)) } ?? []
-            }
-        }
+        // Why before the places: what is enqueued from here on is not missed in them.
+        let bodies = try await bodies(in: book, limit, what)
+        let (places, isWhole) = try await everyPlace(in: book, limit, what)
         var suspicions: [Suspicion] = []
         var seen: [[UInt8]: Int] = [:]
         for place in places { seen[Array(place.member.prefix(16)), default: 0] += 1 }
@@ -168,23 +152,25 @@ extension RedisBroker: Repairable {
                                 ? ", and no body of it is there" : ", which is not its one place")))
             }
         }
-        let bodies = try await value(of: RedisCommand(["HLEN", book.keys.key("p")]), what).int ?? 0
-        // Why bounded: a part of the bodies against a part of the places would tell nothing.
-        if bodies <= limit, bodies > 0 {
-            let keys = RedisCommand(["HKEYS", book.keys.key("p")])
-            for id in try await value(of: keys, what).elements?.compactMap(\.bytes) ?? []
-            where seen[Array(id)] == nil {
-                let message = MessageID(bytes: id)
-                suspicions.append(
-                    Suspicion(
-                        .recordWithoutIndex, "home", Array(id), "", message,
-                        "\(message.map { "\($0)" } ?? "A body") stands in no list: no worker finds it"))
-            }
+        suspicions = Array(suspicions.prefix(Self.mostConfirmed))
+        // Why whole: bodies against a part of the places would tell nothing.
+        guard isWhole else { return suspicions }
+        // To confirm one that is ready, the server may have to walk along the lists.
+        let most = max(100, min(Self.mostConfirmed, 2_000_000 / max(1, places.count)))
+        var lost = 0
+        for id in bodies where seen[id] == nil {
+            let message = MessageID(bytes: id[...])
+            suspicions.append(
+                Suspicion(
+                    .recordWithoutIndex, "home", id, "", message,
+                    "\(message.map { "\($0)" } ?? "A body") stands in no list: no worker finds it"))
+            lost += 1
+            if lost >= most { break }
         }
         return suspicions
     }
 
-    private static func name(of list: (band: UInt8, kind: UInt32, suspects: Bool)) -> String {
+    static func name(of list: (band: UInt8, kind: UInt32, suspects: Bool)) -> String {
         "w:\(list.band):\(KeySpace.field(of: list.kind))\(list.suspects ? "!" : "")"
     }
 
@@ -289,7 +275,8 @@ extension RedisBroker: Repairable {
                 suspicions.append(
                     Suspicion(
                         .ownerWithoutUniqueKey, "claim", pair.field, "", id,
-                        "\(id.map { "\($0)" } ?? "A message") is live and does not hold its unique key"))
+                        "\(id.map { "\($0)" } ?? "A message") is live and does not hold its unique key"
+                    ))
             }
         }
         return suspicions
@@ -305,7 +292,8 @@ extension RedisBroker: Repairable {
         in book: RedisQueue, _ limit: Int, _ what: String
     ) async throws(BrokerError) -> [Suspicion] {
         var suspicions: [Suspicion] = []
-        for (hash, name) in [("pr" as StaticString, "progress"), ("ah", "attempts"), ("ui", "key")] {
+        for (hash, name) in [("pr" as StaticString, "progress"), ("ah", "attempts"), ("ui", "key")]
+        {
             try await fields(of: hash, in: book, limit, what) { pairs throws(BrokerError) in
                 let looks = try await look(at: pairs.map(\.field), book, what)
                 for (pair, look) in zip(pairs, looks) where look.body == nil {
@@ -313,7 +301,8 @@ extension RedisBroker: Repairable {
                     suspicions.append(
                         Suspicion(
                             .leftover, "leftover", pair.field, hash.description, id,
-                            "The \(name) of \(id.map { "\($0)" } ?? "a message") is kept, which has ended"))
+                            "The \(name) of \(id.map { "\($0)" } ?? "a message") is kept, which has ended"
+                        ))
                 }
             }
         }

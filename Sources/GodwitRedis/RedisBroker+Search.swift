@@ -29,6 +29,8 @@ extension RedisBroker: SearchSource {
 
     package func searchTime() -> Timestamp { time.now() }
 
+    package var location: String { failure.location }
+
     // MARK: Sorted sets
 
     private func sortedSlice(
@@ -75,7 +77,8 @@ extension RedisBroker: SearchSource {
             rank.append(key)
             rank.append(member)
             let before = RedisCommand(
-                isDown ? ["ZCOUNT", key, "(\(score)", "+inf"] : ["ZCOUNT", key, "-inf", "(\(score)"])
+                isDown
+                    ? ["ZCOUNT", key, "(\(score)", "+inf"] : ["ZCOUNT", key, "-inf", "(\(score)"])
             let values = try await values(of: [rank, before], look.what)
             return values.first?.int.map { $0 + 1 } ?? values.last?.int ?? 0
         }
@@ -128,7 +131,8 @@ extension RedisBroker: SearchSource {
                     band: item.band, kind: item.kind, suspects: item.suspects, to: &range)
                 range.append(place)
                 range.append(place + want - candidates.count - 1)
-                let entries = try await value(of: range, look.what).elements?.compactMap(\.bytes) ?? []
+                let entries =
+                    try await value(of: range, look.what).elements?.compactMap(\.bytes) ?? []
                 if entries.isEmpty { break }
                 for bytes in entries {
                     guard let entry = bytes.withUnsafeBytes({ Entry(bytes: $0) }) else {
@@ -219,7 +223,8 @@ extension RedisBroker: SearchSource {
         var bytes = 0
         while !rest.isEmpty {
             if slice.found.count >= look.step.messages || bytes >= look.step.bytes {
-                slice.next = slice.scanned > 0 ? candidates[slice.scanned - 1].cursor : look.step.after
+                slice.next =
+                    slice.scanned > 0 ? candidates[slice.scanned - 1].cursor : look.step.after
                 return slice
             }
             let batch = batch(of: rest, look)
@@ -249,7 +254,9 @@ extension RedisBroker: SearchSource {
         for candidate in rest {
             if mayMatch(candidate, look) {
                 let bound = look.step.matcher.stage == .body ? candidate.entry?.sizeBound ?? 0 : 0
-                if read == Self.detailBatch || (read > 0 && bytes + bound > limits.batchBytes) { break }
+                if read == Self.detailBatch || (read > 0 && bytes + bound > limits.batchBytes) {
+                    break
+                }
                 read += 1
                 bytes += bound
             }
@@ -288,7 +295,8 @@ extension RedisBroker: SearchSource {
             records[index] = message(batch[index], stored, look)
         }
         var alive = wanted.filter { index in
-            records[index].map { look.step.matcher.matches($0, in: look.step.queue, at: .record) } ?? false
+            records[index].map { look.step.matcher.matches($0, in: look.step.queue, at: .record) }
+                ?? false
         }
         for index in wanted where !alive.contains(index) { records[index] = nil }
         // A tombstone in a list has an empty body.

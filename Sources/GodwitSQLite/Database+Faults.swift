@@ -61,7 +61,9 @@ extension Database {
             }
         }
         let arguments: StatementArguments = ["queue": queue.number]
-        for row in try Row.fetchAll(self, sql: "\(Self.strandedClaim) LIMIT \(limit)", arguments: arguments) {
+        for row in try Row.fetchAll(
+            self, sql: "\(Self.strandedClaim) LIMIT \(limit)", arguments: arguments)
+        {
             let key: Data = row[0]
             let id = Key(high: row[1], low: row[2]).id
             faults.append(
@@ -70,14 +72,18 @@ extension Database {
                     "The unique key '\(String(decoding: key, as: UTF8.self))' is held by \(id), which is not live."
                 ))
         }
-        for row in try Row.fetchAll(self, sql: "\(Self.missingClaim) LIMIT \(limit)", arguments: arguments) {
+        for row in try Row.fetchAll(
+            self, sql: "\(Self.missingClaim) LIMIT \(limit)", arguments: arguments)
+        {
             let id = Key(high: row[0], low: row[1]).id
             faults.append(
                 Fault(
                     .ownerWithoutUniqueKey, in: name, message: id,
                     "\(id) is live and does not hold its unique key."))
         }
-        for row in try Row.fetchAll(self, sql: "\(Self.leftover) LIMIT \(limit)", arguments: arguments) {
+        for row in try Row.fetchAll(
+            self, sql: "\(Self.leftover) LIMIT \(limit)", arguments: arguments)
+        {
             let id = Key(high: row[0], low: row[1]).id
             faults.append(
                 Fault(
@@ -175,7 +181,8 @@ extension Database {
     ) throws -> Mending {
         let key = fault.message.map { Key($0) } ?? Key(high: 0, low: 0)
         let which: StatementArguments = ["queue": queue, "high": key.high, "low": key.low]
-        func mend(_ text: String, _ sql: String, _ arguments: StatementArguments) throws -> Mending {
+        func mend(_ text: String, _ sql: String, _ arguments: StatementArguments) throws -> Mending
+        {
             if !isDryRun { try execute(sql: sql, arguments: arguments) }
             return .done(.mended(text))
         }
@@ -203,7 +210,8 @@ extension Database {
             let name: Data = row["unique_key"]
             let isTaken =
                 try Int64.fetchOne(
-                    self, sql: "SELECT 1 FROM unique_key WHERE queue = :queue AND unique_key = :name",
+                    self,
+                    sql: "SELECT 1 FROM unique_key WHERE queue = :queue AND unique_key = :name",
                     arguments: ["queue": queue, "name": name]) != nil
             if isTaken {
                 return .done(
@@ -224,8 +232,10 @@ extension Database {
             return try mend(
                 "it is dropped: the message has ended", "DELETE FROM aside WHERE \(own)", which)
         case .secondIndex:
-            guard let row = try Row.fetchOne(
-                self, sql: "SELECT tail, lane FROM message WHERE state < 4 AND \(own)", arguments: which)
+            guard
+                let row = try Row.fetchOne(
+                    self, sql: "SELECT tail, lane FROM message WHERE state < 4 AND \(own)",
+                    arguments: which)
             else { return .done(.gone) }
             let tail: Data = row["tail"]
             guard let entry = tail.withUnsafeBytes({ Tail.token(key, $0) })?.entry,
@@ -238,7 +248,8 @@ extension Database {
             let isThere =
                 try Int64.fetchOne(
                     self,
-                    sql: "SELECT 1 FROM message WHERE state = 1 AND at > \(Int64.max / 2) AND \(own)",
+                    sql:
+                        "SELECT 1 FROM message WHERE state = 1 AND at > \(Int64.max / 2) AND \(own)",
                     arguments: which) != nil
             guard isThere else { return .done(.gone) }
             return try mend(

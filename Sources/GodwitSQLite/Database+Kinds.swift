@@ -18,23 +18,23 @@ extension Database {
         (
             name: "lane after",
             sql: """
-                SELECT lane FROM message INDEXED BY message_ready
-                WHERE state = 0 AND queue = ? AND lane > ? ORDER BY lane LIMIT 1
-                """
+            SELECT lane FROM message INDEXED BY message_ready
+            WHERE state = 0 AND queue = ? AND lane > ? ORDER BY lane LIMIT 1
+            """
         ),
         (
             name: "head of a lane",
             sql: """
-                SELECT id_high, id_low, tail FROM message INDEXED BY message_ready
-                WHERE state = 0 AND queue = ? AND lane = ? ORDER BY place LIMIT ?
-                """
+            SELECT id_high, id_low, tail FROM message INDEXED BY message_ready
+            WHERE state = 0 AND queue = ? AND lane = ? ORDER BY place LIMIT ?
+            """
         ),
         (
             name: "count of a lane",
             sql: """
-                SELECT lane FROM message INDEXED BY message_ready
-                WHERE state = 0 AND queue = ? AND lane = ? LIMIT ?
-                """
+            SELECT lane FROM message INDEXED BY message_ready
+            WHERE state = 0 AND queue = ? AND lane = ? LIMIT ?
+            """
         ),
         (
             name: "places of an id",

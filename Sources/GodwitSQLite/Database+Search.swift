@@ -25,7 +25,8 @@ extension Database {
             let columns = order.joined(separator: ", ")
             let marks = order.map { _ in "?" }.joined(separator: ", ")
             let times =
-                !hasTimes ? "" : !isContinued ? "AND at >= ? AND at <= ?" : "AND at \(isDown ? ">=" : "<=") ?"
+                !hasTimes
+                ? "" : !isContinued ? "AND at >= ? AND at <= ?" : "AND at \(isDown ? ">=" : "<=") ?"
             let direction = isDown ? " DESC" : ""
             return """
                 SELECT \(Database.recordColumns), lane\(withBody ? ", body" : "")
@@ -104,7 +105,8 @@ extension Database {
 extension SearchStep {
     /// The kinds that the query names, as they stand in lanes; a text that names none has no messages.
     var hashes: [Int64]? {
-        plan.kinds.map { names in names.compactMap { try? Kind($0) }.map { Int64($0.hash) }.sorted() }
+        plan.kinds.map { names in names.compactMap { try? Kind($0) }.map { Int64($0.hash) }.sorted()
+        }
     }
 }
 
@@ -155,7 +157,8 @@ private struct SearchLook {
                 if slice.scanned >= step.records || slice.found.count >= step.messages
                     || bytes >= step.bytes
                 {
-                    slice.next = ([Int64(part)] + (last ?? [])).map(String.init).joined(separator: ".")
+                    slice.next = ([Int64(part)] + (last ?? [])).map(String.init).joined(
+                        separator: ".")
                     return
                 }
                 try look(db, row)

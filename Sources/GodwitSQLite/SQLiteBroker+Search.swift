@@ -19,4 +19,6 @@ extension SQLiteBroker: SearchSource {
     }
 
     package func searchTime() -> Timestamp { time.now() }
+
+    package var location: String { reader.path }
 }

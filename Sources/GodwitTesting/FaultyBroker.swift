@@ -23,6 +23,8 @@ public final class FaultyBroker: Broker {
         case delay(Duration)
         /// It happens once the gate is opened.
         case hold(Gate)
+        /// The same, though the caller's task be cancelled: as a store does that hangs.
+        case hang(Gate)
     }
 
     private struct State {
@@ -98,6 +100,11 @@ public final class FaultyBroker: Broker {
         case .hold(let gate):
             await gate.wait()
             return try await body()
+        case .hang(let gate):
+            await withCheckedContinuation { continuation in
+                gate.whenOpen { continuation.resume() }
+            }
+            return try await body()
         }
     }
 
@@ -111,7 +118,7 @@ public final class FaultyBroker: Broker {
         case .fail(let error): fail(error)
         case .loseReply: body(true)
         case .delay(let delay): _ = inner.time.schedule(after: delay) { body(false) }
-        case .hold(let gate): gate.whenOpen { body(false) }
+        case .hold(let gate), .hang(let gate): gate.whenOpen { body(false) }
         }
     }
 
@@ -233,7 +240,7 @@ public final class FaultyBroker: Broker {
         switch next(.wait) {
         case .fail: return
         case .delay(let delay): await inner.time.sleep(for: delay)
-        case .hold(let gate): await gate.wait()
+        case .hold(let gate), .hang(let gate): await gate.wait()
         case .loseReply, .none: break
         }
         await inner.wait(for: kinds, in: queue, upTo: timeout)

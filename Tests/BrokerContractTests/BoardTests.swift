@@ -144,10 +144,11 @@ import Testing
                 try await group.waitForAll()
             }
             #expect(try await board.notes(in: .groups).count == BoardLimits.notesPerFolder)
-            await #expect { try await board.write([], as: "x", in: .groups, for: nil, if: .any) }
-                throws: { error in
-                    if case BrokerError.storageFull = error { true } else { false }
-                }
+            await #expect {
+                try await board.write([], as: "x", in: .groups, for: nil, if: .any)
+            } throws: { error in
+                if case BrokerError.storageFull = error { true } else { false }
+            }
             #expect(
                 try await board.write([1], as: "1-1", in: .groups, for: nil, if: .any),
                 "what stands there can be written again")

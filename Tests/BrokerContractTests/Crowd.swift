@@ -7,8 +7,10 @@ import Testing
 struct Crowd {
     static let hostile = [
         "'", "\"", "\\", "%", "_", "a%", "*", "a*", "?", "[a-z]", ";", "--", "\u{0}", "a\u{0}b",
-        "' OR 1=1 --", "'; DROP TABLE message; --", "\"; redis.call('FLUSHALL') --", "{tag}", "\r\nFLUSHALL\r\n",
-        "é", "e\u{301}", "😀", "\u{202E}", " ", "a b", "a,b", "NULL", "..", "/", "{godwit:q:work:0}:le",
+        "' OR 1=1 --", "'; DROP TABLE message; --", "\"; redis.call('FLUSHALL') --", "{tag}",
+        "\r\nFLUSHALL\r\n",
+        "é", "e\u{301}", "😀", "\u{202E}", " ", "a b", "a,b", "NULL", "..", "/",
+        "{godwit:q:work:0}:le",
     ]
     static let queues: [QueueName] = ["work", "work:2", "other"]
     static let kinds: [Kind] = ["mail", "mail.send", "a_b", "axb"]
@@ -56,9 +58,12 @@ struct Crowd {
         switch Int.random(in: 0..<8, using: &random) {
         case 0, 1: try await broker.settle(taken, .ack, in: queue)
         case 2, 3: try await broker.settle(taken, .reject(reason), in: queue)
-        case 4: try await broker.settle(taken, .retry(after: .seconds(100), reason: reason), in: queue)
+        case 4:
+            try await broker.settle(taken, .retry(after: .seconds(100), reason: reason), in: queue)
         case 5: try await broker.settle(taken, .release, in: queue)
-        case 6: try await broker.settle(taken, .forward(to: queue == "other" ? "work" : "other"), in: queue)
+        case 6:
+            try await broker.settle(
+                taken, .forward(to: queue == "other" ? "work" : "other"), in: queue)
         default:
             _ = try await broker.checkpoint(
                 [Checkpoint(taken.token, [UInt8]("{\"fraction\": 0.5}".utf8))], in: queue)
@@ -70,7 +75,8 @@ struct Crowd {
         var headers: [String: String] = [:]
         if chance(2) { headers[HeaderName.key] = pick(Self.hostile) }
         if chance(2) { headers[HeaderName.tags] = pick(["eu", "eu,us", "beta"]) }
-        let text = "{\"n\": \(number), \"user\": {\"id\": \(number % 5)}, \"big\": 90071992547409\(90 + number % 10)}"
+        let text =
+            "{\"n\": \(number), \"user\": {\"id\": \(number % 5)}, \"big\": 90071992547409\(90 + number % 10)}"
         return NewMessage(
             id: Sample.id(number, at: time), kind: kind, priority: pick([0, 3, 5]),
             uniqueKey: chance(3) ? pick(Self.hostile) + "\(number)" : nil,
@@ -116,7 +122,8 @@ struct Crowd {
             "state:\(record.state)", "state:dead,ready", "-state:completed", "state:c*",
             one(.queue, message.queue.text), "queue:work*", "-queue:other",
             "kind:\(record.kind ?? "x")", "kind:mail*", "kind:mail,a_b", "-kind:axb",
-            "id:\(record.id)", "id:\(pick(all(of: message)))", one(.unique, record.uniqueKey ?? "x"),
+            "id:\(record.id)", "id:\(pick(all(of: message)))",
+            one(.unique, record.uniqueKey ?? "x"),
             "has:unique", "worker:3", one(.key, pick(Self.hostile)), "tag:eu", "-tag:us",
             "error:\"timed out\"", "-has:error", "fingerprint:*", "timed",
             "args.user.id:\(record.entry.id.number % 5)", "args.n>\(record.entry.id.number)",

@@ -19,7 +19,8 @@ import Testing
                 let text = crowd.query(of: all)
                 let query = try Query(text)
                 let plan = QueryPlan(query, now: clock.now())
-                let expected = all.filter { query.matches($0, now: clock.now()) }.map(\.place).sorted()
+                let expected = all.filter { query.matches($0, now: clock.now()) }.map(\.place)
+                    .sorted()
                 meant += expected.count
                 let budget = crowd.budget()
                 let found = try await broker.searchAll(plan, budget)
@@ -102,33 +103,113 @@ import Testing
             try await broker.enqueue(1, 2, 3, 4)
             for text in ["", "id:\(Sample.id(2)),\(Sample.id(3))"] {
                 let plan = QueryPlan(try Query(text), now: clock.now(), upperID: Sample.id(2))
-                let page = try await broker.inspector.search(plan, after: nil, budget: SearchBudget())
+                let page = try await broker.inspector.search(
+                    plan, after: nil, budget: SearchBudget())
                 #expect(page.messages.map(\.record.id.number) == (text.isEmpty ? [1, 2] : [2]))
             }
         }
     }
 
     @Test(arguments: BrokerKind.allCases)
-    func `a cursor that can't be read begins anew`(_ kind: BrokerKind) async throws {
+    func `a cursor that does not fit is refused and never says that all was looked at`(
+        _ kind: BrokerKind
+    ) async throws {
         try await withBroker(kind) { broker, clock in
             try await broker.enqueue(1, 2, 3)
             try await broker.settle(try await broker.reserveOne(), .reject("no"))
-            let plan = QueryPlan(try Query(""), now: clock.now())
-            let hostile = [
-                "", "/", "//", "x", "work/dead", "*/ready/", "' OR 1=1/ready/",
-                "\u{0}/ready/1", "work/nowhere/x/y",
-            ]
-            for text in hostile {
-                let page = try await broker.inspector.search(
-                    plan, after: PageCursor(text), budget: SearchBudget())
-                #expect(page.messages.count == 3, "\(text)")
+            func plan(_ text: String) throws -> QueryPlan {
+                QueryPlan(try Query(text), now: clock.now())
             }
-            for inner in ["x", "1", "-1", "1.2", "9.9.9.9", "99999999999999999999", "1.zz", "1.00", "1.2.3.4.5.6", "-9223372036854775808", "9223372036854775807"] {
-                for walk in ["leased", "ready", "scheduled", "dead", "ended", "ids"] {
-                    // Whatever it finds, it neither traps nor throws nor goes on for ever.
+            let all = try plan("")
+            let first = try await broker.inspector.search(
+                all, after: nil, budget: SearchBudget(messages: 1))
+            let next = try #require(first.next)
+            let rest = try await broker.inspector.search(
+                all, after: next, budget: SearchBudget())
+            #expect(rest.messages.count == 2)
+            let work = QueueName.work
+            var strangers = [
+                "", "/", "//", "x", "work/dead", "*/ready/", "x/' OR 1=1/ready/", "\u{0}/ready/1",
+                "work/nowhere/x", "0/work/ready/1", String(next.text.dropLast()), next.text + "0",
+            ].map { PageCursor($0) }
+            // What would fit, but for its walk.
+            strangers.append(SearchPosition(queue: work, walk: nil, inner: "0").cursor(of: all))
+            for cursor in strangers {
+                await #expect(throws: BrokerError.self, "\(cursor.text)") {
                     _ = try await broker.inspector.search(
-                        plan, after: PageCursor("work/\(walk)/\(inner)"), budget: SearchBudget())
+                        all, after: cursor, budget: SearchBudget())
                 }
+            }
+            let ready = SearchPosition(queue: work, walk: .ready, inner: nil)
+            let others = [
+                ("kind:mail", next), ("state:dead", ready.cursor(of: try plan("state:dead"))),
+                ("queue:other", ready.cursor(of: try plan("queue:other"))),
+                ("id:\(Sample.id(1))", ready.cursor(of: try plan("id:\(Sample.id(1))"))),
+            ]
+            for (text, cursor) in others {
+                do {
+                    _ = try await broker.inspector.search(
+                        try plan(text), after: cursor, budget: SearchBudget())
+                    Issue.record("\(text) took a cursor that is not its own")
+                } catch BrokerError.invalid(let problem) {
+                    #expect(problem.cause.contains("of another query"))
+                    #expect(problem.advice.contains("begin"))
+                }
+            }
+        }
+    }
+
+    @Test(arguments: BrokerKind.allCases)
+    func `a cursor with a hostile place neither traps nor goes on for ever`(
+        _ kind: BrokerKind
+    ) async throws {
+        try await withBroker(kind) { broker, clock in
+            try await broker.enqueue(1, 2, 3)
+            try await broker.settle(try await broker.reserveOne(), .reject("no"))
+            let inners = [
+                "x", "1", "-1", "1.2", "9.9.9.9", "99999999999999999999", "1.zz", "1.00",
+                "1.2.3.4.5.6", "-9223372036854775808", "9223372036854775807",
+            ]
+            for (text, walks) in [
+                ("", SearchWalk.allCases), ("id:\(Sample.id(1))", [SearchWalk?.none]),
+            ] as [(String, [SearchWalk?])] {
+                let plan = QueryPlan(try Query(text), now: clock.now())
+                for walk in walks {
+                    for inner in inners {
+                        let position = SearchPosition(queue: .work, walk: walk, inner: inner)
+                        _ = try await broker.inspector.search(
+                            plan, after: position.cursor(of: plan), budget: SearchBudget())
+                    }
+                }
+            }
+        }
+    }
+
+    @Test func `a slice of the memory broker ends when it has read its bytes`() async throws {
+        try await withBroker(.memory) { broker, clock in
+            try await broker.enqueue(
+                (1...20).map { Sample.message($0, body: [UInt8](repeating: 0, count: 1000)) })
+            let taken = try await broker.reserve(20)
+            for one in taken { try await broker.settle(one, .reject("no")) }
+            let source = try #require(broker as? any SearchSource)
+            for text in ["state:dead size>0", "state:dead"] {
+                let plan = QueryPlan(try Query(text), now: clock.now())
+                let matcher = QueryMatcher(plan.query, now: plan.now)
+                var found: [MessageID] = []
+                var sizes: [Int] = []
+                var after: String?
+                repeat {
+                    let slice = try await source.slice(
+                        SearchStep(
+                            walk: .dead, queue: .work, after: after, records: 1000, messages: 1000,
+                            bytes: 2500, plan: plan, matcher: matcher))
+                    found += slice.found.map(\.id)
+                    sizes.append(slice.scanned)
+                    after = slice.next
+                } while after != nil && sizes.count < 50
+                #expect(Set(found).count == 20)
+                // Bodies that no term asks for cost nothing.
+                #expect(sizes == (text == "state:dead" ? [20] : [3, 3, 3, 3, 3, 3, 2]))
             }
         }
     }
@@ -151,7 +232,11 @@ import Testing
                 for field in [QueryField.unique, .key] {
                     let query = try Query(
                         Query(
-                            terms: [.init(.text(field, [.exact(field == .key ? text : "\(index)\(text)")]))]
+                            terms: [
+                                .init(
+                                    .text(field, [.exact(field == .key ? text : "\(index)\(text)")])
+                                )
+                            ]
                         ).description)
                     let page = try await broker.inspector.search(
                         QueryPlan(query, now: clock.now()), after: nil, budget: SearchBudget())

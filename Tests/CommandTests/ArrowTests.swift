@@ -7,11 +7,12 @@ import Testing
     /// Modules of this package.
     static let own: Set<String> = [
         "Godwit", "GodwitSQLite", "GodwitRedis", "GodwitTesting", "GodwitCLI", "MessagePack",
-        "RedisClient", "CGodwitSQLite", "GodwitStreams",
+        "RedisClient", "CGodwitSQLite", "GodwitStreams", "GodwitMonitor", "GodwitHTTP",
     ]
     /// What opens files, sockets or databases.
     static let inputOutput = [
-        "NIO", "GRDB", "SQLite", "Subprocess", "ArgumentParser", "RedisClient",
+        "NIO", "GRDB", "SQLite", "Subprocess", "ArgumentParser", "RedisClient", "AsyncHTTPClient",
+        "Hummingbird",
     ]
     static let brokers: Set<String> = ["GodwitSQLite", "GodwitRedis"]
 
@@ -80,6 +81,12 @@ import Testing
                 case "GodwitStreams"
                 where isOwn && !["Godwit", "MessagePack"].contains(line.module):
                     "streams are a layer over the seam and know no store"
+                case "GodwitMonitor"
+                where isOwn && !["Godwit", "MessagePack", "CGodwitSQLite"].contains(line.module):
+                    "what watches stands on the seam and knows no store of messages"
+                case "GodwitHTTP"
+                where isOwn && !["Godwit", "GodwitMonitor"].contains(line.module):
+                    "a door stands on the seam and what watches"
                 case "GodwitTesting" where isOwn && line.module != "Godwit":
                     "the testing product knows no concrete broker"
                 case "GodwitCLI"
@@ -109,7 +116,11 @@ import Testing
         ("GodwitCLI/Work.swift", "import GodwitRedis"),
         ("GodwitTesting/X.swift", "import GodwitSQLite"),
         ("GodwitStreams/X.swift", "import RedisClient"),
-        ("Godwit/X.swift", "import GodwitStreams"),
+        ("Godwit/X.swift", "import GodwitStreams"), ("Godwit/X.swift", "import Hummingbird"),
+        ("GodwitMonitor/X.swift", "import GodwitSQLite"),
+        ("GodwitMonitor/X.swift", "import GodwitHTTP"),
+        ("GodwitHTTP/X.swift", "import GodwitRedis"),
+        ("GodwitSQLite/X.swift", "import GodwitMonitor"),
     ])
     func `an import against the arrows is found`(_ file: String, _ line: String) throws {
         let module = try #require(Self.module(line))

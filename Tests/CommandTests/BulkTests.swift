@@ -21,7 +21,8 @@ import Testing
             let token = try #require(preview["token"] as? String)
             let later = try await Self.kill(["d"], in: place)
             let done = try await place.godwit(
-                "dead", "redrive", "mail", "--where", "kind:welcome", "--token", token, "-o", "json")
+                "dead", "redrive", "mail", "--where", "kind:welcome", "--token", token, "-o", "json"
+            )
             #expect(done.status == 0, "\(done)")
             #expect(try done.object()["redriven"] as? Int == 3)
             for id in first { #expect(try await place.state(of: id, in: "mail") == "ready") }
@@ -48,7 +49,8 @@ import Testing
         }
     }
 
-    @Test func `a changed query, verb or token is refused, and so is another user's`() async throws {
+    @Test func `a changed query, verb or token is refused, and so is another user's`() async throws
+    {
         try await Self.lend("sqlite") { place in
             let ids = try await Self.kill(["a", "b"], in: place)
             let token = try await Self.token(place, "kind:welcome")
@@ -80,7 +82,9 @@ import Testing
         try await Self.lend("sqlite") { place in
             _ = try await Self.kill(["a"], in: place)
             let settings = ["XDG_CONFIG_HOME": place.file("config").path]
-            let words = ["dead", "redrive", "mail", "--where", "kind:welcome", "--broker", place.broker]
+            let words = [
+                "dead", "redrive", "mail", "--where", "kind:welcome", "--broker", place.broker,
+            ]
             let preview = try await Tool.godwit.run(
                 words + ["--dry-run", "-o", "json"], environment: settings
             ).object()
@@ -90,11 +94,11 @@ import Testing
             let at = SystemTime().now() + .seconds(age)
             let last = try #require(MessageID("ffffffff-ffff-7fff-bfff-ffffffffffff"))
             let token = BulkToken(
-                verb: "dead redrive \(at.milliseconds)",
+                verb: "dead redrive \(at.milliseconds)-1",
                 query: try Query(try #require(preview["query"] as? String)), upperID: last, now: at)
             let text = token.text { Array(HMAC<SHA256>.authenticationCode(for: $0, using: key)) }
             let outcome = try await Tool.godwit.run(
-                words + ["--token", "\(at.milliseconds).\(text)", "-o", "json"],
+                words + ["--token", "\(at.milliseconds)-1.\(text)", "-o", "json"],
                 environment: settings)
             #expect(outcome.status == Int32(status), "\(outcome)")
             if status == 65 { #expect(outcome.err.contains("--dry-run"), "\(outcome)") }
@@ -104,12 +108,14 @@ import Testing
     @Test func `off a terminal a query alone is refused, and --yes does it`() async throws {
         try await Self.lend("sqlite") { place in
             let ids = try await Self.kill(["a", "b"], in: place)
-            let refused = try await place.godwit("dead", "redrive", "mail", "--where", "kind:welcome")
+            let refused = try await place.godwit(
+                "dead", "redrive", "mail", "--where", "kind:welcome")
             #expect(refused.status == 64, "\(refused)")
             #expect(refused.err.contains("2 message(s)") && refused.err.contains("--dry-run"))
             for id in ids { #expect(try await place.state(of: id, in: "mail") == "dead") }
             let done = try await place.godwit(
-                "dead", "redrive", "mail", "--where", "kind:welcome", "--yes", "--per-second", "1000",
+                "dead", "redrive", "mail", "--where", "kind:welcome", "--yes", "--per-second",
+                "1000",
                 "-o", "json")
             #expect(try done.object()["redriven"] as? Int == 2, "\(done)")
         }

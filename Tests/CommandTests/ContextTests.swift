@@ -35,7 +35,8 @@ import Testing
         }
     }
 
-    @Test func `the file is the user's alone, and secrets come by stdin, never by the command line`()
+    @Test
+    func `the file is the user's alone, and secrets come by stdin, never by the command line`()
         async throws
     {
         try await withPlace { place in
@@ -48,7 +49,8 @@ import Testing
                 ["context", "add", "a", "-"], input: Data((url + "\n").utf8), environment: settings)
             #expect(added.status == 0, "\(added)")
             let file = place.file("config/godwit/contexts.json")
-            let mode = try FileManager.default.attributesOfItem(atPath: file.path)[.posixPermissions]
+            let mode = try FileManager.default.attributesOfItem(atPath: file.path)[
+                .posixPermissions]
             #expect(mode as? Int == 0o600)
             let history = try await Tool.godwit.run(
                 ["context", "add", "b", "memory:", "--history", "-"],
@@ -58,7 +60,8 @@ import Testing
                 added, history,
                 try await Tool.godwit.run(
                     ["context", "list", "-o", "json"], environment: settings),
-                try await Tool.godwit.run(["queue", "list", "--context", "a"], environment: settings),
+                try await Tool.godwit.run(
+                    ["queue", "list", "--context", "a"], environment: settings),
                 try await Tool.godwit.run(["context", "remove", "a"], environment: settings),
             ] { #expect(!"\(outcome)".contains("hunter2"), "\(outcome)") }
         }
@@ -70,7 +73,9 @@ import Testing
             try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
             let file = folder.appendingPathComponent("contexts.json")
             try Data("{\"broken".utf8).write(to: file)
-            for words in [["context", "list"], ["context", "add", "a", "memory:"], ["queue", "list"]] {
+            for words in [
+                ["context", "list"], ["context", "add", "a", "memory:"], ["queue", "list"],
+            ] {
                 let outcome = try await Tool.godwit.run(
                     words, environment: ["XDG_CONFIG_HOME": place.file("config").path])
                 #expect(outcome.status == 78, "\(outcome)")

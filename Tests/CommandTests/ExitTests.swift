@@ -29,7 +29,10 @@ import Testing
         (["history", "runs"], 78, ["GODWIT_HISTORY"]),
         (["history", "runs", "--history", "sqlite:/nowhere/h.db"], 66, ["/nowhere/h.db"]),
         (["history", "runs", "--since", "tomorrow"], 64, ["ISO 8601"]),
-        (["history", "stats", "--history", "clickhouse+http://u:hunter2@h/d"], 64, ["GODWIT_CLICKHOUSE_PASSWORD"]),
+        (
+            ["history", "stats", "--history", "clickhouse+http://u:hunter2@h/d"], 64,
+            ["GODWIT_CLICKHOUSE_PASSWORD"]
+        ),
         (["alert", "remove", "nothing"], 66, ["new-group"]),
         (["alert", "add", "a b", "--trigger", "age"], 64, ["name a rule"]),
         (["queue", "list", "--time", "never"], 64, ["time"]),
@@ -154,7 +157,8 @@ import Testing
             let place = stock.place
             let file = place.file("letters.jsonl")
             #expect(try await place.godwit("dead", "export", file.path, "mail").status == 0)
-            let mode = try FileManager.default.attributesOfItem(atPath: file.path)[.posixPermissions]
+            let mode = try FileManager.default.attributesOfItem(atPath: file.path)[
+                .posixPermissions]
             #expect(mode as? Int == 0o600)
             let lines = try String(contentsOf: file, encoding: .utf8).split(separator: "\n")
             #expect(lines.count == 4)

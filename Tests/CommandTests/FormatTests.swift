@@ -36,7 +36,7 @@ import Testing
             (["dead", "redrive", stock.dead[1], dry], "godwit.redrive/1"),
             (["dead", "redrive", "mail", "--all", dry], "godwit.bulk/1"),
             (["dead", "export", "out.jsonl", "mail", dry], "godwit.export.result/1"),
-            (["dead", "prune", "mail", "--older-than", "0s", dry], "godwit.prune/1"),
+            (["dead", "prune", "mail", "--older-than", "0s", dry], "godwit.bulk/1"),
             (["dead", "prune", "--where", "kind:welcome", dry], "godwit.bulk/1"),
             (["worker", "list"], "godwit.worker.list/1"),
             (["worker", "show", "7"], "godwit.worker.detail/1"),

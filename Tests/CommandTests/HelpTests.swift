@@ -19,7 +19,8 @@ import Testing
         "enqueue": [], "work": [], "serve": [], "doctor": [], "bench": [], "completion": [],
     ]
     static let global = [
-        "--broker", "--context", "--history", "--output", "--fields", "--limit", "--time", "--color",
+        "--broker", "--context", "--history", "--output", "--fields", "--limit", "--time",
+        "--color",
         "--timeout", "--quiet", "--verbose", "--yes", "--dry-run", "--log-level",
     ]
 

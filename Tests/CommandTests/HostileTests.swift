@@ -143,7 +143,10 @@ import Testing
                 #expect(Self.isHarmless(command))
                 let script = place.file("again.sh")
                 try Data(
-                    command.replacing("godwit enqueue", with: "'\(Tool.godwit.url.path)' enqueue --broker '\(place.broker)'").utf8
+                    command.replacing(
+                        "godwit enqueue",
+                        with: "'\(Tool.godwit.url.path)' enqueue --broker '\(place.broker)'"
+                    ).utf8
                 ).write(to: script)
                 let again = try await Tool(path: "/bin/sh").run([script.path], in: place.folder)
                 let copy = again.out.trimmingCharacters(in: .whitespacesAndNewlines)
@@ -158,7 +161,8 @@ import Testing
             for words in [
                 ["queue", "show", text], ["job", "show", text], ["job", "list", "--where", text],
                 ["queue", "list", "--fields", text], ["job", "list", "--after", text],
-                ["worker", "show", text], ["context", "use", text], ["queue", "list", "--limit", text],
+                ["worker", "show", text], ["context", "use", text],
+                ["queue", "list", "--limit", text],
                 ["--broker", text, "queue", "list"], ["--context", text, "queue", "list"],
             ] {
                 let outcome = try await Tool.godwit.run(

@@ -42,12 +42,11 @@ extension Tool {
             try Self.check(outcome, recipients: 2000, jobs: 20)
             let broker = "sqlite:\(place.folder.path)/newsletter.db"
             let dead = try await Tool.godwit.run([
-                "dead", "list", "newsletter", "-o", "json", "--broker", broker,
+                "dead", "list", "newsletter", "-o", "jsonl", "--broker", broker,
             ])
             #expect(dead.out.contains("recipient 2 of 2 in batch"), "\(dead)")
             #expect(dead.out.contains("line break"))
-            let doctor = try await Tool.godwit.run(["doctor", "--broker", broker])
-            #expect(doctor.out.contains("queue newsletter"), "\(doctor)")
+            #expect(try outcome.object()["alertsBelieved"] as? Int == 1)
         }
     }
 
@@ -78,17 +77,6 @@ extension Tool {
             let refused = try await Tool.newsletter.run(
                 Self.small + ["--into", place.folder.path, "--broker", place.broker])
             #expect(refused.status != 0 && refused.err.contains("earlier run"), "\(refused)")
-        }
-    }
-
-    @Test func `sums that are not exact end with 1 and say why`() async throws {
-        try await withPlace { place in
-            // Nobody can be killed half way through one mail.
-            let outcome = try await Tool.newsletter.run([
-                "run", "--recipients", "1", "--no-poison", "--into", place.folder.path,
-            ])
-            #expect(outcome.status == 1, "\(outcome)")
-            #expect(outcome.err.contains("NOT EXACT"))
         }
     }
 

@@ -45,19 +45,21 @@ private struct Ping: Job {}
         defer { try? FileManager.default.removeItem(at: directory) }
         let config = directory.appendingPathComponent("prometheus.yml")
         try """
-            global:
-              scrape_interval: 1s
-            scrape_configs:
-              - job_name: godwit
-                static_configs:
-                  - targets: ['\(address)']
+        global:
+          scrape_interval: 1s
+        scrape_configs:
+          - job_name: godwit
+            static_configs:
+              - targets: ['\(address)']
 
-            """.write(to: config, atomically: true, encoding: .utf8)
+        """.write(to: config, atomically: true, encoding: .utf8)
         let log = directory.appendingPathComponent("log")
         let (port, null) = (try RedisServer.freePort(), open("/dev/null", O_RDWR | O_CLOEXEC))
         let output = open(log.path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
         let pipe = try Spawned.pipe()
-        defer { for descriptor in [null, output, pipe.reading, pipe.writing] { close(descriptor) } }
+        defer {
+            for descriptor in [null, output, pipe.reading, pipe.writing] { close(descriptor) }
+        }
         let server = try ChildProcess(
             Self.executable,
             [

@@ -129,7 +129,8 @@ private struct Ping: Job {}
 
     @Test(arguments: [
         ("127.0.0.1:9464", true), ("[::1]:0", true), (":9464", true), ("localhost:1", true),
-        ("127.8.8.8:1", true), ("0.0.0.0:9464", false), ("[::]:9464", false), ("10.1.2.3:80", false),
+        ("127.8.8.8:1", true), ("0.0.0.0:9464", false), ("[::]:9464", false),
+        ("10.1.2.3:80", false),
     ])
     func `knows what is loopback`(text: String, isLoopback: Bool) throws {
         #expect(try #require(ListenAddress(text)).isLoopback == isLoopback)

@@ -79,7 +79,8 @@ import Testing
         },
         Planted(kind: .leaseWithoutDeadline, name: "a lease without end") {
             try await $0.send(
-                "ZADD", tag + "le", "99999999999999", bytes: $0.leased.withUnsafeBytes { Array($0) })
+                "ZADD", tag + "le", "99999999999999", bytes: $0.leased.withUnsafeBytes { Array($0) }
+            )
         },
         Planted(kind: .uniqueKeyWithoutOwner, name: "a key of nobody") {
             try await $0.send(
@@ -190,6 +191,63 @@ import Testing
         }
     }
 
+    @Test func `a message of a kind that is not registered is put into no list`() async throws {
+        try await withRedisBroker { broker, _, client in
+            let ground = try await fill(broker, client)
+            try await ground.send("DEL", Self.list)
+            try await ground.send("HDEL", Self.tag + "k", Self.hash)
+            let found = try await broker.faults(in: .work, limit: 1000)
+                .filter { $0.kind == .recordWithoutIndex }
+            #expect(!found.isEmpty)
+            let before = try await dump(client)
+            for fault in found {
+                guard case .refused(let why) = try await broker.repair(fault, isDryRun: false)
+                else {
+                    Issue.record("\(fault) was put where no worker looks")
+                    continue
+                }
+                #expect(why.contains("kind"))
+            }
+            #expect(try await dump(client) == before)
+        }
+    }
+
+    @Test func `a long queue is read in pages, and only what is lost is lost`() async throws {
+        try await withRedisBroker { broker, _, client in
+            let ground = try await fill(broker, client)
+            for _ in 0..<25 {
+                _ = try await broker.enqueue((0..<100).map { _ in .sample() }, to: .work)
+            }
+            #expect(try await broker.faults(in: .work, limit: 100_000) == [])
+            // A look that ends before the last place says nothing of messages without one.
+            try await ground.send("LREM", Self.list, "1", bytes: ground.ready.bytes)
+            #expect(try await broker.faults(in: .work, limit: 1500) == [])
+            let found = try await broker.faults(in: .work, limit: 100_000)
+            #expect(found.map(\.message) == [ground.ready.id])
+        }
+    }
+
+    @Test func `of very many faults a part is confirmed at a time, and none is left in the end`()
+        async throws
+    {
+        try await withRedisBroker { broker, _, client in
+            let ground = try await fill(broker, client)
+            for _ in 0..<12 {
+                _ = try await broker.enqueue((0..<100).map { _ in .sample() }, to: .work)
+            }
+            let ready = try await broker.inspector.counts(of: .work).ready
+            try await ground.send("DEL", Self.list)
+            let first = try await broker.faults(in: .work, limit: 100_000)
+            #expect(first.count == 1000)
+            for fault in first { _ = try await broker.repair(fault, isDryRun: false) }
+            let second = try await broker.faults(in: .work, limit: 100_000)
+            #expect(second.count == ready - 1000)
+            for fault in second { _ = try await broker.repair(fault, isDryRun: false) }
+            #expect(try await broker.faults(in: .work, limit: 100_000) == [])
+            #expect(try await broker.inspector.counts(of: .work).ready == ready)
+        }
+    }
+
     @Test func `leases that ran out are taken back`() async throws {
         let clock = VirtualClock()
         let broker = try await RedisBroker(SharedRedis.freshURL(), time: clock)
@@ -247,10 +305,17 @@ import Testing
                 let faults = try await broker.faults(in: .work, limit: 10_000)
                 #expect(faults == [])
                 // As if a scan had been misled: every place and every message is put to the repair.
-                for (name, verb) in [("le", "ZRANGE"), ("d", "ZRANGE"), ("x", "ZRANGE"), (String(Self.list.dropFirst(Self.tag.count)), "LRANGE")] {
-                    let members = try await client.send(RedisCommand([verb, Self.tag + name, "0", "20"]))
+                for (name, verb) in [
+                    ("le", "ZRANGE"), ("d", "ZRANGE"), ("x", "ZRANGE"),
+                    (String(Self.list.dropFirst(Self.tag.count)), "LRANGE"),
+                ] {
+                    let members = try await client.send(
+                        RedisCommand([verb, Self.tag + name, "0", "20"]))
                     for member in members.elements?.compactMap(\.bytes) ?? [] {
-                        for place in ["stray \(Hex.string(member)) \(name)", "home \(Hex.string(member.prefix(16))) "] {
+                        for place in [
+                            "stray \(Hex.string(member)) \(name)",
+                            "home \(Hex.string(member.prefix(16))) ",
+                        ] {
                             let outcome = try await broker.repair(
                                 Fault(.secondIndex, in: .work, place: place, ""), isDryRun: false)
                             #expect(outcome == .gone, "\(place)")

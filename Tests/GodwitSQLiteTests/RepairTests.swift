@@ -113,7 +113,8 @@ import Testing
             #expect(try await broker.repair(fault, isDryRun: true) != .gone)
             #expect(try await broker.inspector.counts(of: .work).leased == 70)
             #expect(try await broker.repair(fault, isDryRun: false) != .gone)
-            let page = try await broker.inspector.messages(.ready, in: .work, after: nil, limit: 100)
+            let page = try await broker.inspector.messages(
+                .ready, in: .work, after: nil, limit: 100)
             #expect(Set(page.messages.map(\.id)) == Set(ids))
             #expect(try await broker.repair(fault, isDryRun: false) == .gone)
             await broker.shutdown()

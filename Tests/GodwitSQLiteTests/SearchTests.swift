@@ -74,13 +74,17 @@ extension Scene {
             let kind = try Kind("kind.\(index)")
             let body = Envelope.body(
                 kind: kind, contentType: .json, headers: [:],
-                payload: [UInt8]("{\"n\": \(index), \"text\": \"\(String(repeating: "x", count: 80))\"}".utf8))
+                payload: [UInt8](
+                    "{\"n\": \(index), \"text\": \"\(String(repeating: "x", count: 80))\"}".utf8))
             _ = try await broker.enqueue(
-                [NewMessage(id: MessageID(at: broker.time.now()), kind: kind, body: body)], to: .work)
+                [NewMessage(id: MessageID(at: broker.time.now()), kind: kind, body: body)],
+                to: .work)
         }
         let taken = try await broker.reserve(
-            ReserveRequest(50, bytes: 1 << 20, lease: .seconds(30)), from: .work).messages
-        _ = try await broker.settle(taken.map { Settlement($0.token, .reject("timed out")) }, in: .work)
+            ReserveRequest(50, bytes: 1 << 20, lease: .seconds(30)), from: .work
+        ).messages
+        _ = try await broker.settle(
+            taken.map { Settlement($0.token, .reject("timed out")) }, in: .work)
         let database = try DatabaseQueue(path: path)
         try await database.write { db in
             try db.execute(

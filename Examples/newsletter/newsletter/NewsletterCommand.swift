@@ -12,7 +12,8 @@ struct NewsletterCommand: AsyncParsableCommand {
             processes, one of which is killed. The other words are its parts, each usable alone.
             """,
         subcommands: [
-            RunCommand.self, SplitCommand.self, WorkCommand.self, SinkCommand.self, ReceiveCommand.self,
+            RunCommand.self, SplitCommand.self, WorkCommand.self, SinkCommand.self,
+            ReceiveCommand.self,
         ],
         defaultSubcommand: RunCommand.self)
 }

@@ -38,7 +38,8 @@ struct SplitCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "split",
         abstract: "Hands in an issue: one job, which a worker cuts into batches.",
-        discussion: "Prints the job's id. While that job is there, the same issue again adds nothing.")
+        discussion:
+            "Prints the job's id. While that job is there, the same issue again adds nothing.")
 
     @Option(help: "sqlite:PATH, redis://… or redis+unix://…") var broker: String
     @OptionGroup var issue: IssueOptions

@@ -99,13 +99,13 @@ struct Story: Sendable {
         _ watching: Watching, _ crew: Crew, _ sink: Sink
     ) async throws -> (killed: Int?, advice: [Advice]) {
         let broker = watching.broker
-        try await withThrowingTaskGroup(of: Void.self) { group in
+        return try await withThrowingTaskGroup(of: Void.self) { group in
             for _ in 0..<workers { group.addTask { try await crew.work() } }
             var started = workers
             var progress = Progress(total: split.recipients)
             var killed: Int?
             var advice: [Advice] = []
-            var adviseAt = ContinuousClock.now
+            var adviseAt = ContinuousClock.now + .seconds(2)
             while true {
                 let counts = try await broker.inspector.counts(of: Post.queue)
                 let sums = sink.report

@@ -40,7 +40,8 @@ struct Summary: Encodable, Sendable {
 
     init(
         _ story: Story, _ sums: SinkReport, before: QueueCounts, after: QueueCounts,
-        refused: Int, held: Int?, time: Duration, alerts calls: [ReceivedCall], advice: [String], isWatched: Bool,
+        refused: Int, held: Int?, time: Duration, alerts calls: [ReceivedCall], advice: [String],
+        isWatched: Bool,
         plan: DeadlinePlan?
     ) {
         issue = story.split.issue

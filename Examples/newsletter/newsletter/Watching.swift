@@ -46,15 +46,17 @@ struct Watching: Sendable {
     /// Notes on the board what the operator expects, for whoever gives advice: `godwit doctor`, and ``advise(_:)``.
     func expect(deadline: Int) async throws {
         var targets = try await QueueTargets.read(of: Post.queue, from: broker.board)
-        targets.deadline = Double(deadline)
+        // A moment: a time from now on would move along with every look.
+        targets.deadlineAt = broker.time.now() + broker.clockOffset + .seconds(deadline)
         try await targets.write(of: Post.queue, to: broker.board)
     }
 
-    /// What would help the queue now, beside what was said before; the same kind is said once.
+    /// What would help the queue now, beside what was said before; the same kind is said once, and notes
+    /// are left to `godwit doctor`.
     func advise(_ said: inout [Advice]) async throws {
         let source = AdviceSource(broker, history: history)
         for advice in try await source.advice(for: Post.queue)
-        where !said.contains(where: { $0.kind == advice.kind }) {
+        where advice.grade > .note && !said.contains(where: { $0.kind == advice.kind }) {
             said.append(advice)
             Post.say("advice: \(advice.sentence)")
         }

@@ -31,7 +31,7 @@ public protocol Inspector: Sendable {
     ///   says how many were looked at, and a page without messages may still have a next one (I10).
     /// - Repeated: with the cursor it goes on behind the last one looked at. While the store stands
     ///   still nothing is skipped or shown twice; what moves meanwhile may be missed or seen again.
-    ///   A cursor that can't be read begins anew.
+    ///   A cursor of another query, or one that is not whole, throws ``BrokerError/invalid(_:)``.
     func search(
         _ plan: QueryPlan, after cursor: PageCursor?, budget: SearchBudget
     ) async throws(BrokerError) -> SearchPage

@@ -2,7 +2,8 @@
 
 /// A store that can find what can't be in its books (I2, I9, I10), and mend it so that no message is lost.
 public protocol Repairable: Sendable {
-    /// Looks at up to `limit` messages of each place; reads only, in bounded slices.
+    /// Looks at up to `limit` messages; reads only, in bounded slices. What was found and confirmed is
+    /// bounded, too: after many faults were mended, look again.
     ///
     /// Safe on a live queue: a suspicion that comes from several reads is confirmed in one atomic step
     /// before it is given back.

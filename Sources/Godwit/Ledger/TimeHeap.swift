@@ -42,11 +42,29 @@ struct TimeHeap: Sendable {
 
     func node(of slot: Int32, _ positions: [Int32]) -> Node { nodes[Int(positions[Int(slot)])] }
 
-    /// Up to `limit` nodes after `cursor` in order. Looks at all of them; nothing but an inspection
-    /// may call it.
-    func page(after cursor: Node?, limit: Int) -> [Node] {
-        let rest = nodes.filter { node in cursor.map { $0 < node } ?? true }
-        return Array(rest.sorted().prefix(limit))
+    /// Up to `limit` nodes behind `cursor` in order, or in the opposite order. One pass over all of
+    /// them that keeps no more than twice the limit; nothing but an inspection may call it.
+    func page(
+        after cursor: Node?, limit: Int, isDown: Bool = false,
+        times: ClosedRange<Int64> = Int64.min...Int64.max
+    ) -> [Node] {
+        let limit = min(limit, nodes.count)
+        guard limit > 0 else { return [] }
+        func precedes(_ left: Node, _ right: Node) -> Bool { isDown ? right < left : left < right }
+        var kept: [Node] = []
+        // The last one that can still be on the page.
+        var bound: Node?
+        for node in nodes where times.contains(node.time) {
+            if let cursor, !precedes(cursor, node) { continue }
+            if let bound, !precedes(node, bound) { continue }
+            kept.append(node)
+            if kept.count == 2 * limit {
+                kept.sort(by: precedes)
+                kept.removeLast(limit)
+                bound = kept.last
+            }
+        }
+        return Array(kept.sorted(by: precedes).prefix(limit))
     }
 
     private mutating func rise(_ start: Int, _ positions: inout [Int32]) {

@@ -18,7 +18,7 @@ enum Spans {
     /// named there stays as it is.
     static func publish(
         to queue: QueueName, _ headers: inout [String: String], by tracer: any Tracer
-    ) -> any Tracing.Span {
+    ) -> any Span {
         let span = tracer.startSpan(
             "publish \(queue)", context: .current ?? .topLevel, ofKind: .producer)
         var context: [String: String] = [:]
@@ -29,7 +29,7 @@ enum Spans {
     }
 
     /// Says what an enqueue carries.
-    static func describe(_ span: any Tracing.Span, _ messages: [NewMessage]) {
+    static func describe(_ span: any Span, _ messages: [NewMessage]) {
         guard let first = messages.first else { return }
         span.updateAttributes { attributes in
             attributes["messaging.godwit.kind"] = first.kind.name
@@ -42,7 +42,7 @@ enum Spans {
         }
     }
 
-    static func end(_ span: any Tracing.Span, failing error: any Error, as type: String) {
+    static func end(_ span: any Span, failing error: any Error, as type: String) {
         span.recordError(error)
         span.attributes["error.type"] = type
         span.setStatus(SpanStatus(code: .error, message: "\(error)"))
@@ -78,7 +78,7 @@ enum Spans {
     }
 
     private static func describe(
-        _ span: any Tracing.Span, _ queue: QueueName, _ operation: String, _ type: String
+        _ span: any Span, _ queue: QueueName, _ operation: String, _ type: String
     ) {
         span.updateAttributes { attributes in
             attributes["messaging.system"] = "godwit"

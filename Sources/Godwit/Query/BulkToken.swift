@@ -99,7 +99,8 @@ public struct BulkToken: Sendable, Hashable {
         guard bytes.count >= end else { return nil }
         upperID = id
         expiresAt = Timestamp(
-            milliseconds: Int64(bitPattern: bytes[17..<25].reduce(UInt64(0)) { $0 << 8 | UInt64($1) }))
+            milliseconds: Int64(
+                bitPattern: bytes[17..<25].reduce(UInt64(0)) { $0 << 8 | UInt64($1) }))
         verb = String(decoding: bytes[26..<end], as: UTF8.self)
         query = String(decoding: bytes[end...], as: UTF8.self)
     }

@@ -104,7 +104,8 @@ package struct ExactNumber: Sendable, Hashable, Comparable, CustomStringConverti
         let exponent = point - digits.count
         let scientific = exponent == 0 ? text : "\(text)e\(exponent)"
         let length =
-            point <= 0 ? 2 - point + digits.count : max(point, digits.count + (exponent < 0 ? 1 : 0))
+            point <= 0
+            ? 2 - point + digits.count : max(point, digits.count + (exponent < 0 ? 1 : 0))
         guard length <= scientific.utf8.count else { return sign + scientific }
         if exponent >= 0 { return sign + text + String(repeating: "0", count: exponent) }
         if point <= 0 { return sign + "0." + String(repeating: "0", count: -point) + text }

@@ -22,7 +22,8 @@ public enum HeaderName {
 
     /// The 32 digits of the trace out of `00-TRACE-SPAN-FLAGS`; nil when it is something else.
     package static func traceID(in header: String) -> String? {
-        let parts = header.utf8.split(separator: UInt8(ascii: "-"), omittingEmptySubsequences: false)
+        let parts = header.utf8.split(
+            separator: UInt8(ascii: "-"), omittingEmptySubsequences: false)
         guard parts.count >= 4, parts[1].count == 32,
             parts[1].allSatisfy({ Hex.value(of: $0) != nil })
         else { return nil }

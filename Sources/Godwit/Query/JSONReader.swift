@@ -56,7 +56,8 @@ struct JSONReader {
         switch peek() {
         case UInt8(ascii: "["):
             elements { reader, _ in
-                let isOpening = reader.peek() == UInt8(ascii: "[") || reader.peek() == UInt8(ascii: "{")
+                let isOpening =
+                    reader.peek() == UInt8(ascii: "[") || reader.peek() == UInt8(ascii: "{")
                 if reach == .deep {
                     reader.take(reach, depth + 1, &visit, use)
                 } else if isOpening {
@@ -151,7 +152,8 @@ struct JSONReader {
         case UInt8(ascii: "t"): return literal("true") ? .flag(true) : nil
         case UInt8(ascii: "f"): return literal("false") ? .flag(false) : nil
         case UInt8(ascii: "n"): return literal("null") ? .null : nil
-        case let byte? where byte == UInt8(ascii: "-") || (0x30...0x39).contains(byte): return number()
+        case let byte? where byte == UInt8(ascii: "-") || (0x30...0x39).contains(byte):
+            return number()
         default:
             isDamaged = true
             return nil

@@ -37,14 +37,14 @@ extension Query.Test: CustomStringConvertible {
     }
 
     private static func written<Bound>(
-        _ spans: [Span<Bound>], _ text: (Bound) -> String
+        _ spans: [Interval<Bound>], _ text: (Bound) -> String
     ) -> String {
         if spans.count == 1 { return spans[0].written(text) }
         return ":" + spans.map { String($0.written(text).dropFirst()) }.joined(separator: ",")
     }
 }
 
-extension Span {
+extension Interval {
     /// With the sign in front: a colon, or a comparison.
     func written(_ text: (Bound) -> String) -> String {
         switch self {
@@ -161,9 +161,11 @@ enum QueryText {
     static func ends(_ text: String) -> (String, String)? {
         let bytes = Array(text.utf8)
         let points = UInt8(ascii: ".")
-        guard let place = bytes.indices.dropLast().first(where: {
-            bytes[$0] == points && bytes[$0 + 1] == points
-        }) else { return nil }
+        guard
+            let place = bytes.indices.dropLast().first(where: {
+                bytes[$0] == points && bytes[$0 + 1] == points
+            })
+        else { return nil }
         return (
             String(decoding: bytes[..<place], as: UTF8.self),
             String(decoding: bytes[(place + 2)...], as: UTF8.self)
@@ -190,8 +192,11 @@ enum QueryText {
     /// `90s 5m 1h 3d 2w 250ms`, in milliseconds; nil for anything else.
     static func duration(_ text: String) -> Int64? {
         let digits = text.utf8.prefix { (0x30...0x39).contains($0) }
-        guard (1...13).contains(digits.count), let count = Int64(String(decoding: digits, as: UTF8.self)),
-            let unit = units.first(where: { text.utf8.dropFirst(digits.count).elementsEqual($0.name.utf8) })
+        guard (1...13).contains(digits.count),
+            let count = Int64(String(decoding: digits, as: UTF8.self)),
+            let unit = units.first(where: {
+                text.utf8.dropFirst(digits.count).elementsEqual($0.name.utf8)
+            })
         else { return nil }
         let (product, isOver) = count.multipliedReportingOverflow(by: unit.milliseconds)
         return isOver || product > longest ? nil : product
@@ -201,7 +206,9 @@ enum QueryText {
     static func moment(_ text: String) -> Query.Moment? {
         if text.utf8.first == UInt8(ascii: "-") || text.utf8.first == UInt8(ascii: "+") {
             let isBefore = text.utf8.first == UInt8(ascii: "-")
-            return duration(String(decoding: text.utf8.dropFirst(), as: UTF8.self)).map { .fromNow(isBefore ? -$0 : $0) }
+            return duration(String(decoding: text.utf8.dropFirst(), as: UTF8.self)).map {
+                .fromNow(isBefore ? -$0 : $0)
+            }
         }
         return Timestamp(iso8601: text).map { .at($0) }
     }

@@ -56,10 +56,10 @@ public struct Query: Sendable, Hashable {
         case error([String])
         /// The value under a path of the payload.
         case argument([String], [ArgumentPattern])
-        case number(QueryField, [Span<ExactNumber>])
+        case number(QueryField, [Interval<ExactNumber>])
         /// Milliseconds.
-        case duration(QueryField, [Span<Int64>])
-        case time(QueryField, [Span<Moment>])
+        case duration(QueryField, [Interval<Int64>])
+        case time(QueryField, [Interval<Moment>])
         /// There is a value at all.
         case has([Presence])
     }
@@ -77,7 +77,7 @@ public struct Query: Sendable, Hashable {
         case literal(String)
         /// A text that begins so.
         case prefix(String)
-        case number(Span<ExactNumber>)
+        case number(Interval<ExactNumber>)
     }
 
     package enum Presence: Sendable, Hashable {
@@ -101,7 +101,7 @@ public struct Query: Sendable, Hashable {
 }
 
 /// Values between bounds.
-package enum Span<Bound: Sendable & Hashable>: Sendable, Hashable {
+package enum Interval<Bound: Sendable & Hashable>: Sendable, Hashable {
     case exact(Bound)
     /// Both ends included.
     case range(Bound, Bound)
@@ -110,7 +110,7 @@ package enum Span<Bound: Sendable & Hashable>: Sendable, Hashable {
     case under(Bound)
     case most(Bound)
 
-    package func map<Other>(_ change: (Bound) -> Other) -> Span<Other> {
+    package func map<Other>(_ change: (Bound) -> Other) -> Interval<Other> {
         switch self {
         case .exact(let bound): .exact(change(bound))
         case .range(let low, let high): .range(change(low), change(high))
@@ -122,7 +122,7 @@ package enum Span<Bound: Sendable & Hashable>: Sendable, Hashable {
     }
 }
 
-extension Span where Bound: Comparable {
+extension Interval where Bound: Comparable {
     package func contains(_ value: Bound) -> Bool {
         switch self {
         case .exact(let bound): value == bound

@@ -37,7 +37,8 @@ extension String {
     /// A–Z become a–z, all else stays: ids, states and names of fields are ASCII.
     var asciiLowercased: String {
         guard utf8.contains(where: { (0x41...0x5A).contains($0) }) else { return self }
-        return String(decoding: utf8.map { (0x41...0x5A).contains($0) ? $0 | 0x20 : $0 }, as: UTF8.self)
+        return String(
+            decoding: utf8.map { (0x41...0x5A).contains($0) ? $0 | 0x20 : $0 }, as: UTF8.self)
     }
 
     /// The one of these that was probably meant: at most two letters away, or its beginning.

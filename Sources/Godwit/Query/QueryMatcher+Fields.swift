@@ -96,7 +96,8 @@ extension QueryMatcher {
     /// What a checkpoint says of itself: a number, or a map with `fraction` or `progress`, in
     /// MessagePack or JSON.
     private static func progress(_ checkpoint: [UInt8]) -> ExactNumber? {
-        let isText = checkpoint.first == UInt8(ascii: "{")
+        let isText =
+            checkpoint.first == UInt8(ascii: "{")
             || checkpoint.count > 1 && (0x30...0x39).contains(checkpoint[0])
         let arguments = Arguments(checkpoint, isText ? .json : .messagePack)
         for path in [["fraction"], ["progress"], []] {

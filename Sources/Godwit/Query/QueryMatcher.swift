@@ -21,7 +21,7 @@ package struct QueryMatcher: Sendable {
         var stage: Stage
         /// The texts of the term, folded.
         var needles: [[UInt8]] = []
-        var moments: [Span<Int64>] = []
+        var moments: [Interval<Int64>] = []
     }
 
     package let now: Timestamp
@@ -52,7 +52,9 @@ package struct QueryMatcher: Sendable {
             item.stage = stage(of: field)
             item.moments = spans.map { $0.map { $0.resolved(at: now) } }
         case .has(let presences):
-            for case .field(let field) in presences { item.stage = max(item.stage, stage(of: field)) }
+            for case .field(let field) in presences {
+                item.stage = max(item.stage, stage(of: field))
+            }
             if presences.contains(where: { if case .argument = $0 { true } else { false } }) {
                 item.stage = .body
             }

@@ -48,7 +48,9 @@ struct QueryParser {
         }
         if bytes[place] == UInt8(ascii: "\"") {
             let text = try quoted()
-            if text.text.isEmpty { throw error(text.place, "there is nothing between the quotation marks") }
+            if text.text.isEmpty {
+                throw error(text.place, "there is nothing between the quotation marks")
+            }
             try expectEnd("a quoted word")
             return Query.Term(.word(text.text), isNegated: isNegated)
         }
@@ -73,12 +75,14 @@ struct QueryParser {
         }
         if QueryText.isConnective(typed) {
             throw error(
-                start, "there is no `\(typed)`: a space is 'and', a comma is 'or' inside a field "
+                start,
+                "there is no `\(typed)`: a space is 'and', a comma is 'or' inside a field "
                     + "(state:dead,ready), `-` is 'not'; quote the word to look for it")
         }
         if let field = QueryText.fieldBeforeEquals(typed) {
             throw error(
-                start, "write a colon instead of `=`: \(field.rawValue):…; "
+                start,
+                "write a colon instead of `=`: \(field.rawValue):…; "
                     + "quote the word to look for it")
         }
         // Why: a word is found anywhere, so a star behind it says nothing.
@@ -92,7 +96,9 @@ struct QueryParser {
 
     // MARK: Fields
 
-    private enum Sign: String { case colon = ":", over = ">", least = ">=", under = "<", most = "<=" }
+    private enum Sign: String {
+        case colon = ":", over = ">", least = ">=", under = "<", most = "<="
+    }
 
     private mutating func field(_ name: String, at start: Int) throws(QueryError) -> Query.Test {
         if name.isEmpty {
@@ -176,11 +182,14 @@ struct QueryParser {
                 let start = place
                 while place < bytes.count, QueryText.isBare(bytes[place]) { place += 1 }
                 if start == place {
-                    if place < bytes.count, !isSpace(bytes[place]), bytes[place] != UInt8(ascii: ",") {
+                    if place < bytes.count, !isSpace(bytes[place]),
+                        bytes[place] != UInt8(ascii: ",")
+                    {
                         throw error(place, "a control character; put the value in quotation marks")
                     }
                     throw error(
-                        place, "a value is missing; an empty one is written `\(field):\"\"`, and "
+                        place,
+                        "a value is missing; an empty one is written `\(field):\"\"`, and "
                             + "one with spaces or commas in quotation marks")
                 }
                 pieces.append(Piece(text: text(start..<place), isQuoted: false, place: start))
@@ -202,7 +211,8 @@ struct QueryParser {
             let byte = bytes[place]
             place += 1
             if byte == UInt8(ascii: "\"") {
-                return Piece(text: String(decoding: text, as: UTF8.self), isQuoted: true, place: start)
+                return Piece(
+                    text: String(decoding: text, as: UTF8.self), isQuoted: true, place: start)
             }
             guard byte == UInt8(ascii: "\\") else {
                 text.append(byte)
@@ -210,7 +220,8 @@ struct QueryParser {
             }
             guard place < bytes.count, bytes[place] == UInt8(ascii: "\"") || bytes[place] == byte
             else {
-                throw error(place - 1, "inside quotation marks `\\` stands before `\"` or `\\` only")
+                throw error(
+                    place - 1, "inside quotation marks `\\` stands before `\"` or `\\` only")
             }
             text.append(bytes[place])
             place += 1
@@ -223,7 +234,8 @@ struct QueryParser {
         guard place < bytes.count, !isSpace(bytes[place]) else { return }
         if bytes[place] == UInt8(ascii: "\"") {
             throw error(
-                place, "a quotation mark inside \(what); quote the whole of it, "
+                place,
+                "a quotation mark inside \(what); quote the whole of it, "
                     + "with \\\" for a quotation mark")
         }
         if bytes[place] <= 0x20 || bytes[place] == 0x7F {
@@ -236,12 +248,12 @@ struct QueryParser {
 
     private mutating func spans<Bound>(
         _ field: QueryField, _ sign: Sign, _ wanted: String, _ read: (String) -> Bound?
-    ) throws(QueryError) -> [Span<Bound>] {
+    ) throws(QueryError) -> [Interval<Bound>] {
         func bound(_ text: String, _ place: Int) throws(QueryError) -> Bound {
             if let bound = read(text) { return bound }
             throw error(place, "`\(shown(text))` is not \(wanted)")
         }
-        var spans: [Span<Bound>] = []
+        var spans: [Interval<Bound>] = []
         let pieces = try pieces(of: field.rawValue)
         if sign != .colon, pieces.count > 1 {
             throw error(pieces[1].place, "`\(sign.rawValue)` takes one value")
@@ -253,7 +265,8 @@ struct QueryParser {
                 if low.isEmpty || high.isEmpty {
                     let side = low.isEmpty ? "<=\(high)" : ">=\(low)"
                     throw error(
-                        piece.place, "a range needs two ends; write \(field.rawValue)\(shown(side))")
+                        piece.place, "a range needs two ends; write \(field.rawValue)\(shown(side))"
+                    )
                 }
                 spans.append(
                     .range(
@@ -264,7 +277,8 @@ struct QueryParser {
                 // Why: no message is exactly an hour old.
                 if field.form != .number {
                     throw error(
-                        piece.place, "`\(field.rawValue)` takes a comparison or a range: "
+                        piece.place,
+                        "`\(field.rawValue)` takes a comparison or a range: "
                             + "\(field.rawValue)>\(shown(piece.text)) or "
                             + "\(field.rawValue):\(shown(piece.text))..…")
                 }
@@ -274,7 +288,7 @@ struct QueryParser {
         return spans
     }
 
-    private static func span<Bound>(_ sign: Sign, _ bound: Bound) -> Span<Bound> {
+    private static func span<Bound>(_ sign: Sign, _ bound: Bound) -> Interval<Bound> {
         switch sign {
         case .colon: .exact(bound)
         case .over: .over(bound)
@@ -289,10 +303,13 @@ struct QueryParser {
     ) throws(QueryError) -> [Query.ArgumentPattern] {
         let pieces = try pieces(of: "args.…")
         if sign != .colon {
-            if pieces.count > 1 { throw error(pieces[1].place, "`\(sign.rawValue)` takes one value") }
+            if pieces.count > 1 {
+                throw error(pieces[1].place, "`\(sign.rawValue)` takes one value")
+            }
             guard let number = ExactNumber(pieces[0].text) else {
                 throw error(
-                    pieces[0].place, "`\(shown(pieces[0].text))` is not a number; "
+                    pieces[0].place,
+                    "`\(shown(pieces[0].text))` is not a number; "
                         + "arguments are compared with `\(sign.rawValue)` as numbers only")
             }
             return [.number(Self.span(sign, number))]
@@ -365,10 +382,12 @@ struct QueryParser {
     // MARK: Errors
 
     private func unknown(_ name: String, at place: Int) -> QueryError {
-        let guess = name.asciiLowercased.nearest(of: QueryField.names + ["name", "args"])
+        let guess =
+            name.asciiLowercased.nearest(of: QueryField.names + ["name", "args"])
             .map { "; did you mean `\($0)`?" } ?? ";"
         return error(
-            place, "unknown field `\(shown(name))`\(guess) "
+            place,
+            "unknown field `\(shown(name))`\(guess) "
                 + "fields: \(QueryField.names.joined(separator: ", ")); "
                 + "quote a word that holds `:`, `<` or `>`")
     }
@@ -376,9 +395,11 @@ struct QueryParser {
     private func unknown(
         _ value: String, _ field: QueryField, _ known: [String], at place: Int
     ) -> QueryError {
-        let guess = value.asciiLowercased.nearest(of: known).map { "; did you mean `\($0)`?" } ?? ";"
+        let guess =
+            value.asciiLowercased.nearest(of: known).map { "; did you mean `\($0)`?" } ?? ";"
         return error(
-            place, "unknown \(field.rawValue) `\(shown(value))`\(guess) "
+            place,
+            "unknown \(field.rawValue) `\(shown(value))`\(guess) "
                 + "\(field.rawValue)s: \(known.joined(separator: ", "))")
     }
 

@@ -83,7 +83,7 @@ public struct QueryPlan: Sendable, Hashable {
 
     /// From the least to the greatest of what the spans cover.
     private static func narrowed(
-        _ range: ClosedRange<Int64>, to spans: [Span<Query.Moment>], _ now: Timestamp
+        _ range: ClosedRange<Int64>, to spans: [Interval<Query.Moment>], _ now: Timestamp
     ) -> ClosedRange<Int64> {
         var low = Int64.max
         var high = Int64.min

@@ -56,6 +56,8 @@ package enum SearchWalk: String, Sendable, Hashable, CaseIterable {
     package func holds(_ state: MessageState) -> Bool {
         self == .ended ? state.hasEnded : rawValue == state.rawValue
     }
+
+    func isMeant(by plan: QueryPlan) -> Bool { plan.states.contains { holds($0) } }
 }
 
 /// A part of a walk that was looked at.
@@ -83,6 +85,20 @@ package struct SearchStep: Sendable {
     package var plan: QueryPlan
     package var matcher: QueryMatcher
 
+    package init(
+        walk: SearchWalk, queue: QueueName, after: String?, records: Int, messages: Int, bytes: Int,
+        plan: QueryPlan, matcher: QueryMatcher
+    ) {
+        self.walk = walk
+        self.queue = queue
+        self.after = after
+        self.records = records
+        self.messages = messages
+        self.bytes = bytes
+        self.plan = plan
+        self.matcher = matcher
+    }
+
     /// What can be refused before the whole record is read.
     package func mayMatch(_ record: MessageRecord) -> Bool {
         plan.upperID.map { record.id <= $0 } ?? true
@@ -98,6 +114,8 @@ package struct SearchStep: Sendable {
 package protocol SearchSource: Inspector {
     func slice(_ step: SearchStep) async throws(BrokerError) -> SearchSlice
     func searchTime() -> Timestamp
+    /// Which store, without credentials.
+    var location: String { get }
     /// Bodies that one slice reads take about ``BrokerLimits/batchBytes``.
     var limits: BrokerLimits { get }
 }
@@ -115,20 +133,19 @@ extension SearchSource {
         var steps = 0
         var page = SearchPage(messages: [], scanned: 0)
         let matcher = QueryMatcher(plan.query, now: plan.now)
-        let position = cursor.flatMap { SearchPosition($0) }
+        let position = try self.position(of: cursor, in: plan)
         let queues = try await queues().filter {
             plan.queues.contains($0) && $0 >= position?.queue ?? $0
         }
         if let ids = plan.ids {
             return try await lookUp(ids, queues, plan, matcher, position, budget)
         }
-        let walks = SearchWalk.allCases.filter { walk in plan.states.contains { walk.holds($0) } }
+        let walks = SearchWalk.allCases.filter { $0.isMeant(by: plan) }
         for queue in queues {
             var rest = walks[...]
             var after: String?
             if let position, position.queue == queue {
-                guard let walk = position.walk else { continue }
-                rest = walks.drop { $0 != walk }
+                rest = walks.drop { $0 != position.walk }
                 after = position.inner
             }
             for walk in rest {
@@ -137,14 +154,16 @@ extension SearchSource {
                     if page.messages.count >= budget.messages || page.scanned >= budget.records
                         || (isOverTime && steps > 0)
                     {
-                        page.next = SearchPosition(queue: queue, walk: walk, inner: after).cursor
+                        page.next = SearchPosition(queue: queue, walk: walk, inner: after).cursor(
+                            of: plan)
                         return page
                     }
                     let slice = try await slice(
                         SearchStep(
                             walk: walk, queue: queue, after: after,
                             records: min(Self.sliceRecords, budget.records - page.scanned),
-                            messages: budget.messages - page.messages.count, bytes: limits.batchBytes,
+                            messages: budget.messages - page.messages.count,
+                            bytes: limits.batchBytes,
                             plan: plan, matcher: matcher))
                     steps += 1
                     page.scanned += slice.scanned
@@ -154,6 +173,25 @@ extension SearchSource {
             }
         }
         return page
+    }
+
+    private func position(
+        of cursor: PageCursor?, in plan: QueryPlan
+    ) throws(BrokerError) -> SearchPosition? {
+        guard let cursor else { return nil }
+        if let position = SearchPosition(cursor, of: plan) { return position }
+        throw .invalid(
+            BrokerError.Problem(
+                what: "search for '\(plan.query.description.escapedForDisplay)'",
+                location: location,
+                cause: """
+                    the cursor '\(cursor.text.prefix(200).description.escapedForDisplay)' is of another \
+                    query, or was cut short
+                    """,
+                advice: """
+                    Give the same query and the whole cursor of its last page, or no cursor to begin \
+                    anew.
+                    """))
     }
 
     /// A query that names ids looks at nothing else.
@@ -166,14 +204,14 @@ extension SearchSource {
         var steps = 0
         var page = SearchPage(messages: [], scanned: 0)
         for queue in queues {
-            let start = position?.queue == queue ? Int(position?.inner ?? "") ?? 0 : 0
+            let start = position?.queue == queue ? max(0, Int(position?.inner ?? "") ?? 0) : 0
             for index in ids.indices.dropFirst(start) {
                 let isOverTime = searchTime() - began >= budget.time
                 if page.messages.count >= budget.messages || page.scanned >= budget.records
                     || (isOverTime && steps > 0)
                 {
                     page.next =
-                        SearchPosition(queue: queue, walk: nil, inner: "\(index)").cursor
+                        SearchPosition(queue: queue, walk: nil, inner: "\(index)").cursor(of: plan)
                     return page
                 }
                 steps += 1
@@ -188,29 +226,4 @@ extension SearchSource {
         }
         return page
     }
-}
-
-/// Where a search goes on: `queue/walk/place`.
-struct SearchPosition {
-    var queue: QueueName
-    /// Nil in a search by ids.
-    var walk: SearchWalk?
-    var inner: String?
-
-    init(queue: QueueName, walk: SearchWalk?, inner: String?) {
-        self.queue = queue
-        self.walk = walk
-        self.inner = inner
-    }
-
-    /// Nil for what is none: the search begins anew.
-    init?(_ cursor: PageCursor) {
-        let parts = cursor.text.split(separator: "/", omittingEmptySubsequences: false)
-        guard parts.count == 3, let queue = try? QueueName(String(parts[0])) else { return nil }
-        self.queue = queue
-        walk = SearchWalk(rawValue: String(parts[1]))
-        inner = parts[2].isEmpty ? nil : String(parts[2])
-    }
-
-    var cursor: PageCursor { PageCursor("\(queue)/\(walk?.rawValue ?? "ids")/\(inner ?? "")") }
 }

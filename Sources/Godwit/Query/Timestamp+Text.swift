@@ -4,8 +4,8 @@
 ///
 /// Days are counted by H. Hinnant's algorithms (https://howardhinnant.github.io/date_algorithms.html).
 extension Timestamp {
-    /// Reads a date or a date with a time; without a zone it is UTC. Nil for anything else and for
-    /// what is outside of the years 0000 to 9999.
+    /// Reads a date, which begins in UTC, or a date with a time and its zone. Nil for anything else
+    /// and for what is outside of the years 0000 to 9999.
     package init?(iso8601 text: String) {
         var digits = Digits(rest: Array(text.utf8)[...])
         guard let year = digits.number(4), digits.take("-"), let month = digits.number(2),
@@ -112,7 +112,6 @@ extension Timestamp {
 
         /// Minutes east of UTC; the text ends behind it.
         mutating func zone() -> Int64? {
-            if rest.isEmpty { return 0 }
             if take("Z") || take("z") { return rest.isEmpty ? 0 : nil }
             let isWest = take("-")
             guard isWest || take("+"), let hours = number(2), take(":"), let minutes = number(2),

@@ -9,8 +9,9 @@ extension AlertCommands {
         static let configuration = CommandConfiguration(
             abstract: "Send one test message through a rule's channels, from here.",
             discussion: """
-                Secrets are read here, from this process's environment and folder of secrets. Exits \
-                with 1 when one could not be delivered.
+                Secrets are read here, from this process's environment and folder of secrets, and \
+                GODWIT_ALERT_HOSTS lists the hosts that may be private. Exits with 1 when one could \
+                not be delivered.
                 """)
         @Argument(help: "A rule, or a channel.") var name: String
         @OptionGroup var store: StoreOptions
@@ -58,7 +59,8 @@ extension AlertCommands {
             let limit = store.limit()
             try await store.withStore { open in
                 let channels = try await AlertBook(open.broker.board).channels()
-                try output.list(channels.prefix(limit).map { ChannelRow(channel: $0) })
+                try output.list(
+                    channels.prefix(limit).map { ChannelRow(channel: $0) }, of: channels.count)
             }
         }
     }
@@ -68,13 +70,16 @@ extension AlertCommands {
             abstract: "Keep or remove a webhook.",
             discussion: """
                 The store keeps only where the URL and the secret are found at the process that \
-                sends: --url-variable GODWIT_… or --url-file NAME in its folder of secrets.
+                sends: --url-variable GODWIT_ALERT_… or --url-file alert… in its folder of secrets.
                 """)
-        @Argument(help: "Its name; `default` is where rules speak to by themselves.") var name: String
+        @Argument(help: "Its name; `default` is where rules speak to by themselves.") var name:
+            String
         @Option(help: "slack (also Mattermost, Rocket.Chat, Discord /slack) or generic (signed).")
         var form: AlertChannel.Form = .slack
-        @Option(help: "The variable with the URL; begins with GODWIT_.") var urlVariable: String?
-        @Option(help: "The file with the URL, in the folder of secrets.") var urlFile: String?
+        @Option(help: "The variable with the URL; begins with GODWIT_ALERT_.") var urlVariable:
+            String?
+        @Option(help: "The file with the URL, in the folder of secrets; begins with alert.")
+        var urlFile: String?
         @Option(help: "The variable with the signing secret.") var secretVariable: String?
         @Option(help: "The file with the signing secret.") var secretFile: String?
         @Flag(help: "Take it away.") var remove = false
@@ -96,9 +101,13 @@ extension AlertCommands {
                 let book = AlertBook(open.broker.board)
                 if remove {
                     let old = try await book.requireChannel(name, on: open)
-                    if !store.isDry { try await book.removeChannel(name) }
-                    await open.audit("alert channel", "", "remove \(name)", affected: 1)
-                    return try output.one(ChannelRow(channel: old))
+                    if !store.isDry {
+                        try await book.removeChannel(name)
+                        await open.audit("alert channel", "", "remove \(name)", affected: 1)
+                    }
+                    try output.one(ChannelRow(channel: old))
+                    if store.isDry { Talk.say("nothing was removed") }
+                    return
                 }
                 let url = urlVariable.map(SecretPlace.environment) ?? .file(urlFile ?? "")
                 let channel = AlertChannel(
@@ -144,7 +153,7 @@ extension AlertBook {
             .noInput,
             """
             \(open.name) has no rule and no channel '\(name.prefix(64))'. `godwit alert channel \
-            NAME --url-variable GODWIT_…` makes one; `default` is also GODWIT_ALERT_URL of the \
+            NAME --url-variable GODWIT_ALERT_…` makes one; `default` is also GODWIT_ALERT_URL of the \
             process that sends.
             """)
     }

@@ -26,7 +26,7 @@ struct AlertCommands: AsyncParsableCommand {
             let limit = store.limit()
             try await store.withStore { open in
                 let rules = try await AlertBook(open.broker.board).rules()
-                try output.list(rules.prefix(limit).map { RuleRow(rule: $0) })
+                try output.list(rules.prefix(limit).map { RuleRow(rule: $0) }, of: rules.count)
             }
         }
     }
@@ -41,7 +41,8 @@ struct AlertCommands: AsyncParsableCommand {
             let limit = store.limit()
             try await store.withStore { open in
                 let groups = try await AlertBook(open.broker.board).openGroups()
-                try output.list(groups.prefix(limit).map { OpenAlertRow(group: $0) })
+                try output.list(
+                    groups.prefix(limit).map { OpenAlertRow(group: $0) }, of: groups.count)
                 if groups.isEmpty { Talk.say("nothing is alerted now") }
             }
         }
@@ -102,7 +103,8 @@ struct AlertCommands: AsyncParsableCommand {
                 Talk.say(
                     store.isDry
                         ? "nothing was kept"
-                        : "try it with `godwit alert test \(name)`; undo: godwit alert remove \(name)")
+                        : "try it with `godwit alert test \(name)`; undo: godwit alert remove \(name)"
+                )
             }
         }
     }
@@ -122,7 +124,8 @@ struct AlertCommands: AsyncParsableCommand {
                     guard try await book.removeRule(name) else {
                         throw Failure(
                             .failed,
-                            "'\(name)' is one of the defaults: add a rule of your own, then remove it.")
+                            "'\(name)' is one of the defaults: add a rule of your own, then remove it."
+                        )
                     }
                     await open.audit("alert remove", rule.queues, name, affected: 1)
                 }
@@ -158,11 +161,13 @@ struct AlertCommands: AsyncParsableCommand {
                         try await book.keep(other)
                     }
                     try await book.keep(rule)
-                    await open.audit("alert mute", rule.queues, "\(name) for \(time.brief)", affected: 1)
+                    await open.audit(
+                        "alert mute", rule.queues, "\(name) for \(time.brief)", affected: 1)
                 }
                 try output.one(RuleRow(rule: rule))
                 Talk.say(
-                    store.isDry ? "nothing was changed" : "undo: godwit alert mute \(name) --for 0s")
+                    store.isDry ? "nothing was changed" : "undo: godwit alert mute \(name) --for 0s"
+                )
             }
         }
     }

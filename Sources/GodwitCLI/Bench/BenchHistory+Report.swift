@@ -16,7 +16,9 @@ struct HistoryBenchReport: Row {
         .number("archived_per_s", "runs a second") { $0.figures.archivedPerS.rounded(to: 0) },
         .number("sum_up_ms", "panes summed up") { $0.figures.sumUpMs.rounded(to: 1) },
         .number("stats_ms", "stats by kind, from panes") { $0.figures.statsMs.rounded(to: 1) },
-        .number("stats_odd_ms", "stats of a range that no pane fits") { $0.figures.statsOddMs.rounded(to: 1) },
+        .number("stats_odd_ms", "stats of a range that no pane fits") {
+            $0.figures.statsOddMs.rounded(to: 1)
+        },
         .number("runs_ms", "a page of runs") { $0.figures.runsMs.rounded(to: 1) },
         .number("slowest_ms", "the slowest") { $0.figures.slowestMs.rounded(to: 1) },
         .number("groups_ms", "error groups") { $0.figures.groupsMs.rounded(to: 1) },
@@ -45,7 +47,8 @@ extension BenchQueue {
         do {
             let figures = try await BenchHistory(open, runs: jobs).measure()
             await open.shutdown()
-            return HistoryBenchReport(history: store.history.map(Contexts.Context.shown) ?? "sqlite", figures: figures)
+            return HistoryBenchReport(
+                history: store.history.map(Contexts.Context.shown) ?? "sqlite", figures: figures)
         } catch {
             await open.shutdown()
             throw error

@@ -40,11 +40,17 @@ struct BenchReport: Row {
         .int("jobs", "jobs") { $0.jobs },
         .number("enqueue_per_s", "enqueued a second") { $0.enqueuePerS?.rounded(to: 0) },
         .number("process_per_s", "handled a second") { $0.processPerS?.rounded(to: 0) },
-        .number("lifecycle_per_s", "from the first enqueue to the last ack") { $0.lifecyclePerS?.rounded(to: 0) },
+        .number("lifecycle_per_s", "from the first enqueue to the last ack") {
+            $0.lifecyclePerS?.rounded(to: 0)
+        },
         .number("p50_ms", "enqueue to handler start, half are shorter") { $0.p50Ms },
         .number("p99_ms", "enqueue to handler start, 99 % are shorter") { $0.p99Ms },
-        .number("broker_cpu_us_per_job", "the store's processor time") { $0.brokerCPUUsPerJob?.rounded(to: 2) },
-        .number("broker_bytes_per_job", "the store's memory or file") { $0.brokerBytesPerJob?.rounded(to: 1) },
+        .number("broker_cpu_us_per_job", "the store's processor time") {
+            $0.brokerCPUUsPerJob?.rounded(to: 2)
+        },
+        .number("broker_bytes_per_job", "the store's memory or file") {
+            $0.brokerBytesPerJob?.rounded(to: 1)
+        },
         .number("rss_mb", "the most memory of this process") { $0.rssMB.rounded(to: 1) },
         .int("lost", "jobs that never ran") { $0.lost },
         .int("duplicates", "jobs that ran twice") { $0.duplicates },

@@ -258,12 +258,16 @@ struct StreamBenchReport: Row {
         .text("broker", "the store") { $0.broker },
         .text("mode", "what was measured") { $0.mode },
         .int("points", "points") { $0.points },
-        .number("points_per_s", "appended, handled and committed a second") { $0.pointsPerS.rounded(to: 1) },
+        .number("points_per_s", "appended, handled and committed a second") {
+            $0.pointsPerS.rounded(to: 1)
+        },
         .number("append_per_s", "appended a second") { $0.appendPerS.rounded(to: 1) },
         .number("broker_cpu_us_per_point", "the store's processor time") { $0.brokerCPUUsPerPoint },
         .number("broker_bytes_per_key", "the store's memory or file") { $0.brokerBytesPerKey },
         .number("warm_share", "holds whose window the worker remembered") { $0.warmShare },
-        .number("loaded_bytes_per_point", "windows and states that the store sent") { $0.loadedBytesPerPoint },
+        .number("loaded_bytes_per_point", "windows and states that the store sent") {
+            $0.loadedBytesPerPoint
+        },
         .number("moved_bytes_per_point", "with the points themselves") { $0.movedBytesPerPoint },
         .number("rss_mb", "the most memory of this process") { $0.rssMB },
         .int("lost", "points that were not handled") { $0.lost },

@@ -85,7 +85,9 @@ struct ContextCommands: AsyncParsableCommand {
             }
             _ = try Compose.parse(broker, from: "the URL")
             var history = store.history
-            if history == "-" { history = try Self.line() } else if let history,
+            if history == "-" {
+                history = try Self.line()
+            } else if let history,
                 HistoryPlace.holdsPassword(history)
             {
                 throw Failure(

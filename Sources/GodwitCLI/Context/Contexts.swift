@@ -111,7 +111,8 @@ extension Contexts.Context {
     static func inserting(_ password: String, into url: String) -> String {
         guard let colon = url.firstRange(of: "://") else { return url }
         let encoded = password.utf8.map { byte in
-            let isPlain = (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte)
+            let isPlain =
+                (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte)
                 || (0x61...0x7A).contains(byte)
             return isPlain
                 ? String(UnicodeScalar(byte))

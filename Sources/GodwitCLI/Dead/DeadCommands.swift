@@ -30,7 +30,8 @@ struct DeadCommands: AsyncParsableCommand {
                 DeadCommands.condition(condition, group: group), queue: queue, state: .dead)
             try await store.withStore { open in
                 if let queue { try await open.requireQueue(queue) }
-                let page = try await search.page(on: open, after: after, limit: limit)
+                let page = try await search.page(
+                    on: open, after: after, limit: limit, now: open.now)
                 try output.list(page.found.map(JobRow.init), page.scan)
             }
         }
@@ -38,7 +39,8 @@ struct DeadCommands: AsyncParsableCommand {
 
     struct Groups: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "What dead letters have in common: count, first and last seen, reason, samples.",
+            abstract:
+                "What dead letters have in common: count, first and last seen, reason, samples.",
             discussion: """
                 By fingerprint: the kind and the reason without numbers, ids and quoted text. Give \
                 one to `dead redrive --group` or `dead list --group`.
@@ -62,10 +64,11 @@ struct DeadCommands: AsyncParsableCommand {
                 if let queue { try await open.requireQueue(queue) }
                 var groups: [String: GroupRow] = [:]
                 var looked = 0
+                let now = open.now
                 var cursor: String?
                 repeat {
                     let page = try await search.page(
-                        on: open, after: cursor, limit: min(1000, scan - looked))
+                        on: open, after: cursor, limit: min(1000, scan - looked), now: now)
                     looked += page.found.count
                     for found in page.found {
                         let fingerprint = found.record.fingerprint ?? ""
@@ -78,7 +81,12 @@ struct DeadCommands: AsyncParsableCommand {
                 }
                 try output.list(
                     Array(rows.prefix(limit)),
-                    Scan(scanned: looked, isComplete: cursor == nil, next: nil))
+                    Scan(
+                        scanned: looked, isComplete: cursor == nil && rows.count <= limit, next: nil
+                    ))
+                if rows.count > limit {
+                    Talk.say("\(rows.count - limit) more group(s): raise --limit to see them")
+                }
                 if let first = rows.first, !first.fingerprint.isEmpty {
                     Talk.say(
                         "next: godwit dead redrive \(first.queue) --group \(first.fingerprint) --dry-run"

@@ -7,7 +7,8 @@ extension DeadCommands {
     /// Dead letters with their bytes, into a file of the user's own.
     struct Export: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Write dead letters with their payloads into a new file, one JSON object a line.",
+            abstract:
+                "Write dead letters with their payloads into a new file, one JSON object a line.",
             discussion: """
                 The file is made for you alone (0600) and must not be there yet; - is stdout. \
                 Payloads are base64, and text too where they are text. The file holds what your \
@@ -31,10 +32,11 @@ extension DeadCommands {
                 let handle =
                     store.isDry ? nil : file == "-" ? .standardOutput : try SafeFile.create(file)
                 var row = ExportRow(file: file)
+                let now = open.now
                 var cursor: String?
                 repeat {
                     let page = try await search.page(
-                        on: open, after: cursor, limit: min(200, limit - row.exported))
+                        on: open, after: cursor, limit: min(200, limit - row.exported), now: now)
                     for found in page.found {
                         // A page has no bodies; one that ended meanwhile is not dead any more.
                         guard let whole = try await open.find(found.record.id, in: found.queue),
@@ -48,8 +50,10 @@ extension DeadCommands {
                     cursor = page.scan.next
                 } while cursor != nil && row.exported < limit
                 if file != "-" { try handle?.synchronize() }
-                await open.audit(
-                    "dead export", queue?.text ?? "", search.text, affected: row.exported)
+                if !store.isDry {
+                    await open.audit(
+                        "dead export", queue?.text ?? "", search.text, affected: row.exported)
+                }
                 if file != "-" || store.isDry { try output.one(row) }
                 Talk.say(
                     store.isDry

@@ -83,10 +83,14 @@ extension DeadCommands {
                         }
                     }
                 }
+                // Those that were left out by the look before the act.
+                tally.notDead = work.row.refused - tally.uniqueKeyTaken
                 try output?.one(tally)
                 // Why only these: one that is not dead any more was meant to come back, and has.
                 if tally.uniqueKeyTaken > 0 { try tally.conclude(work.row.matched) }
-                Talk.say("see them with `godwit job list --state ready`; back with `godwit job cancel ID`")
+                Talk.say(
+                    "see them with `godwit job list --state ready`; back with `godwit job cancel ID`"
+                )
             }
         }
     }

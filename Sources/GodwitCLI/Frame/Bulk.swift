@@ -14,6 +14,14 @@ struct BulkOptions: ParsableArguments {
 
     func validate(_ words: [String], hasOther: Bool = false) throws {
         let targets = try Targets(words)
+        // Why: nothing typed is more likely an empty variable of a script than a wish for everything.
+        if let condition, let query = try? Query(condition), query.terms.isEmpty {
+            throw ValidationError(
+                """
+                --where has no term in it, and would mean everything. Nothing was done. If you mean \
+                all, say so: --where 'kind:*'.
+                """)
+        }
         let hasQuery = condition != nil || hasOther
         guard targets.ids.isEmpty == hasQuery else {
             throw ValidationError(
@@ -53,7 +61,15 @@ struct Bulk: Sendable {
     let options: BulkOptions
     let store: StoreOptions
     let open: OpenStore
-    private var found: [(queue: QueueName, ids: [MessageID])] = []
+    /// One as it was shown.
+    struct Seen: Sendable {
+        let id: MessageID
+        let generation: UInt8
+    }
+
+    private var found: [(queue: QueueName, messages: [Seen])] = []
+    /// What relative times count from, in all pages and looks.
+    private var moment: Timestamp
     private var samples: [FoundMessage] = []
     private var scan = Scan(scanned: 0, isComplete: true)
     private(set) var row: BulkRow
@@ -65,19 +81,21 @@ struct Bulk: Sendable {
         self.store = store
         self.open = open
         row = BulkRow(verb: verb.name, query: search.text)
+        moment = open.now
     }
 
     /// Shows what it would be and asks; false when that was all, or the answer was no.
     mutating func agree(_ output: Output<BulkRow>) async throws -> Bool {
-        let now = open.broker.time.now() + open.broker.clockOffset
         var bound: BulkBound?
         if let token = options.token {
-            bound = try BulkGrant.read(token, verb: verb.name, query: search.query, now: now)
+            bound = try BulkGrant.read(token, verb: verb.name, query: search.query, now: moment)
         }
+        if let bound { moment = bound.at }
         try await collect(bound: bound)
+        if let bound { try check(bound) }
         row.isDry = store.isDry
         if store.isDry {
-            try grant(now)
+            try grant()
             try output.one(row)
             Talk.say(
                 "nothing was done; do it with the same command and --token \(row.token ?? "") instead of --dry-run"
@@ -106,14 +124,21 @@ struct Bulk: Sendable {
     }
 
     /// Works through what was collected; `step` answers nil for one that moved, else why not.
+    ///
+    /// Long may lie between the preview and this: each step is read again right before it, and what
+    /// does not match any more, stands in no state of the verb or has been redriven since is left
+    /// alone and counted as refused. The look and the act are two steps, because no store moves on
+    /// a condition of ours: a message that moves in the instant between them is still acted on where
+    /// the verb allows it (a redrive and a promote look at the state themselves, a cancel ends a
+    /// message wherever it stands).
     mutating func act(
         _ step: (QueueName, [MessageID]) async throws -> [String?]
     ) async throws {
         let start = ContinuousClock.now
         var begun = 0
         do {
-            for (queue, ids) in found {
-                var rest = ids[...]
+            for (queue, messages) in found {
+                var rest = messages[...]
                 while !rest.isEmpty {
                     // Why small steps under a rate: it is kept within a tenth of a second.
                     let size = min(Self.step, options.perSecond.map { max(1, $0 / 10) } ?? .max)
@@ -125,7 +150,11 @@ struct Bulk: Sendable {
                             clock: .continuous)
                     }
                     begun += part.count
-                    for outcome in try await step(queue, part) { count(outcome) }
+                    let reasons = try await look(at: part, in: queue)
+                    let ids = zip(part, reasons).filter { $1 == nil }.map(\.0.id)
+                    for case let reason? in reasons { count(reason) }
+                    if ids.isEmpty { continue }
+                    for outcome in try await step(queue, ids) { count(outcome) }
                 }
             }
         } catch {
@@ -139,6 +168,36 @@ struct Bulk: Sendable {
                 """)
         }
         await note()
+    }
+
+    /// For each, why it is not what was shown any more; nil where it is.
+    private func look(at part: [Seen], in queue: QueueName) async throws -> [String?] {
+        let (inspector, verb, query, moment) = (
+            open.broker.inspector, verb, search.query, moment
+        )
+        return try await withThrowingTaskGroup(of: (Int, String?).self) { group in
+            for (index, seen) in part.enumerated() {
+                group.addTask {
+                    guard let record = try await inspector.message(seen.id, in: queue) else {
+                        return (index, "gone")
+                    }
+                    if !verb.states.contains(record.state) {
+                        return (index, "\(record.state.rawValue) now")
+                    }
+                    if record.entry.generation != seen.generation {
+                        return (index, "redriven meanwhile")
+                    }
+                    return (
+                        index,
+                        query.matches(record, in: queue, now: moment)
+                            ? nil : "does not match any more"
+                    )
+                }
+            }
+            var reasons = [String?](repeating: nil, count: part.count)
+            for try await (index, reason) in group { reasons[index] = reason }
+            return reasons
+        }
     }
 
     private mutating func count(_ outcome: String?) {
@@ -171,18 +230,26 @@ struct Bulk: Sendable {
     }
 
     private mutating func collect(bound: BulkBound?) async throws {
-        let limit = min(store.limit ?? Self.most, Self.most)
-        var byQueue: [QueueName: [MessageID]] = [:]
+        var limit = min(store.limit ?? Self.most, Self.most)
+        // A preview that was cut showed these first ones and no other.
+        if let bound, bound.digest != nil { limit = min(limit, bound.matched) }
+        var byQueue: [QueueName: [Seen]] = [:]
+        // Why: what moves on while it is read may be seen again.
+        var known: [QueueName: Set<MessageID>] = [:]
         var cursor: String?
         repeat {
             let page = try await search.page(
-                on: open, after: cursor, limit: min(1000, limit - row.matched))
+                on: open, after: cursor, limit: min(1000, limit - row.matched), now: moment,
+                upTo: bound?.upper)
             scan.scanned += page.scan.scanned
             for found in page.found {
                 // What came later was not previewed: by its id, or by when it came to stand there.
                 if let bound, !bound.covers(found) { continue }
-                byQueue[found.queue, default: []].append(found.record.id)
-                row.upper = max(row.upper ?? found.record.id, found.record.id)
+                let id = found.record.id
+                guard known[found.queue, default: []].insert(id).inserted else { continue }
+                byQueue[found.queue, default: []].append(
+                    Seen(id: id, generation: found.record.entry.generation))
+                row.upper = max(row.upper ?? id, id)
                 if samples.count < 3 { samples.append(found) }
                 row.matched += 1
             }
@@ -196,18 +263,45 @@ struct Bulk: Sendable {
         found = byQueue.sorted { $0.key.text < $1.key.text }.map { ($0.key, $0.value) }
     }
 
-    private mutating func grant(_ now: Timestamp) throws {
+    /// Refuses to reach further than what was shown.
+    private func check(_ bound: BulkBound) throws {
+        if row.matched > bound.matched {
+            throw Failure(
+                .data,
+                """
+                --token: at least \(row.matched) message(s) match now, and the preview showed \
+                \(bound.matched): some came to match since. Nothing was done; look again with \
+                --dry-run, which prints a new token.
+                """)
+        }
+        if let digest = bound.digest, digest != BulkGrant.digest(of: found) {
+            throw Failure(
+                .data,
+                """
+                --token: the preview was cut by --limit, and the \(bound.matched) message(s) it \
+                showed are not the first ones any more. Nothing was done; look again with --dry-run, \
+                which prints a new token.
+                """)
+        }
+    }
+
+    private mutating func grant() throws {
         guard let upper = row.upper else { return }
-        row.token = try BulkGrant.make(
-            BulkBound(upper: upper, at: now), verb: verb.name, query: search.query)
-        row.expiresAt = now + BulkGrant.life
+        let bound = BulkBound(
+            upper: upper, at: moment, matched: row.matched,
+            digest: scan.isComplete ? nil : BulkGrant.digest(of: found))
+        row.token = try BulkGrant.make(bound, verb: verb.name, query: search.query)
+        row.expiresAt = moment + BulkGrant.life
     }
 }
 
-/// How far a bulk verb may reach: to the ids and the moment of its preview.
+/// How far a bulk verb may reach: to the ids, the moment and the number of its preview.
 struct BulkBound: Sendable, Hashable {
     var upper: MessageID
     var at: Timestamp
+    var matched: Int
+    /// Which ones they were, where --limit cut the preview: by id alone others would be meant too.
+    var digest: String?
 
     func covers(_ found: FoundMessage) -> Bool {
         guard found.record.id <= upper else { return false }

@@ -95,7 +95,9 @@ enum Compose {
         // A context's history belongs to its store: another --broker has another.
         var history = options.history
         if history == nil { history = try context?.historyURL(environment) }
-        if history == nil, let text = environment["GODWIT_HISTORY"], !text.isEmpty { history = text }
+        if history == nil, let text = environment["GODWIT_HISTORY"], !text.isEmpty {
+            history = text
+        }
         let isNamed = history != nil
         if history == nil, case .sqlite(let path) = named {
             history =

@@ -7,7 +7,9 @@ enum Grammar {
         "--broker", "-o", "--output", "--fields", "--limit", "--time", "--color", "--context",
         "--history", "--timeout", "--log-level",
     ]
-    private static let flags: Set<String> = ["-q", "--quiet", "-v", "--verbose", "--yes", "--dry-run"]
+    private static let flags: Set<String> = [
+        "-q", "--quiet", "-v", "--verbose", "--yes", "--dry-run",
+    ]
 
     /// What stands under every help text.
     static let footer = """

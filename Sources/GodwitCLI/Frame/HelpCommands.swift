@@ -84,13 +84,15 @@ enum Schemas {
         [
             SchemaRow(QueueRow.self, "queue list"), SchemaRow(QueueDetail.self, "queue show"),
             SchemaRow(QueueState.self, "queue pause, queue resume"),
-            SchemaRow(LimitsRow.self, "queue limits"), SchemaRow(Purged.self, "queue purge"),
+            SchemaRow(LimitsRow.self, "queue limits"), SchemaRow(TargetsRow.self, "queue targets"),
+            SchemaRow(Purged.self, "queue purge"),
             SchemaRow(JobRow.self, "job list, dead list"),
             SchemaRow(MessageDetail.self, "job show, dead show"),
             SchemaRow(EventRow.self, "job tail"),
             SchemaRow(MovedRow.self, "job wait, job promote, job cancel; stream redrive, …"),
             SchemaRow(EditedRow.self, "job edit"), SchemaRow(Pruned.self, "job prune, dead prune"),
-            SchemaRow(BulkRow.self, "every bulk verb with --dry-run; job cancel and promote --where"),
+            SchemaRow(
+                BulkRow.self, "every bulk verb with --dry-run; job cancel and promote --where"),
             SchemaRow(GroupRow.self, "dead groups, history groups"),
             SchemaRow(Redriven.self, "dead redrive"), SchemaRow(ExportRow.self, "dead export"),
             SchemaRow(WorkerRow.self, "worker list"), SchemaRow(WorkerDetail.self, "worker show"),

@@ -20,7 +20,9 @@ struct Targets: Sendable {
     /// `[QUEUE] ID…`
     init(_ words: [String]) throws {
         var words = words[...]
-        if let first = words.first, MessageID(first) == nil, words.count > 1 || first.utf8.count != 36 {
+        if let first = words.first, MessageID(first) == nil,
+            words.count > 1 || first.utf8.count != 36
+        {
             // Why: one word that is neither is more likely a mistyped id where ids are wanted.
             queue = try StoreOptions.queue(first)
             words = words.dropFirst()
@@ -73,7 +75,8 @@ extension OpenStore {
         do {
             guard let store = try await history.storeForWriting() else { return }
             let environment = ProcessInfo.processInfo.environment
-            let user = environment["SUDO_USER"] ?? environment["USER"] ?? environment["LOGNAME"]
+            let user =
+                environment["SUDO_USER"] ?? environment["USER"] ?? environment["LOGNAME"]
                 ?? "uid \(getuid())"
             try await store.audit(
                 AuditEntry(

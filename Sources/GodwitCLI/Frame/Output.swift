@@ -91,10 +91,23 @@ struct Output<R: Row>: Sendable {
             let now = Timestamp.here
             try Stdout.write(
                 terminal.table(
-                    columns.map { $0.type == "milliseconds" ? String($0.name.dropLast(3)) : $0.name },
+                    columns.map {
+                        $0.type == "milliseconds" ? String($0.name.dropLast(3)) : $0.name
+                    },
                     rows.map { row in columns.map { $0.value(row).readable(times, now: now) } }))
         }
         if let scan { Talk.say(scan.sentence) }
+    }
+
+    /// The first rows of a list that has `count`: says whether those are all, in JSON as `complete`.
+    func list(_ rows: [R], of count: Int) throws {
+        let isComplete = rows.count >= count
+        if format == .json {
+            try envelope(rows, Scan(scanned: count, isComplete: isComplete))
+        } else {
+            try list(rows)
+        }
+        if !isComplete { Talk.say("\(count - rows.count) more: raise --limit to see them") }
     }
 
     /// A list that goes on: only its first part has a header, and in text every part stands alone.

@@ -29,7 +29,9 @@ struct Column<R: Sendable>: Sendable {
     static func text(
         _ name: String, _ about: String, _ place: Place = .list,
         _ get: @escaping @Sendable (R) -> String?
-    ) -> Self { Self(name: name, type: "string", about: about, place: place) { .optional(get($0)) } }
+    ) -> Self {
+        Self(name: name, type: "string", about: about, place: place) { .optional(get($0)) }
+    }
 
     static func int(
         _ name: String, _ about: String, _ place: Place = .list,

@@ -44,15 +44,20 @@ struct Search: Sendable {
         }
         guard terms.count <= Query.maxTerms else {
             throw Failure(
-                .data, "--where has too many words for this command: \(Query.maxTerms - 2) at most.")
+                .data, "--where has too many words for this command: \(Query.maxTerms - 2) at most."
+            )
         }
         query = Query(terms: terms)
     }
 
     /// At most `limit` messages behind `after`, with what was looked at for them; ends early, and says
     /// so, when a second is over.
-    func page(on open: OpenStore, after: String?, limit: Int) async throws -> Page {
-        let plan = QueryPlan(query, now: open.now)
+    ///
+    /// Relative times count from `now`: one moment for all pages, or what is found would drift.
+    func page(
+        on open: OpenStore, after: String?, limit: Int, now: Timestamp, upTo upper: MessageID? = nil
+    ) async throws -> Page {
+        let plan = QueryPlan(query, now: now, upperID: upper)
         var page = Page(found: [], scan: Scan(scanned: 0, isComplete: true))
         var cursor = after.map(PageCursor.init)
         let end = ContinuousClock.now + .seconds(1)

@@ -21,7 +21,8 @@ struct Terminal: Sendable {
     let width: Int?
     let hasColor: Bool
 
-    init(_ color: ColorChoice, environment: [String: String] = ProcessInfo.processInfo.environment) {
+    init(_ color: ColorChoice, environment: [String: String] = ProcessInfo.processInfo.environment)
+    {
         isTerminal = isatty(1) == 1
         width = isTerminal ? Self.columns(environment) : nil
         hasColor =

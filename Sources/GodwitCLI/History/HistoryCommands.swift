@@ -22,7 +22,8 @@ struct RangeOptions: ParsableArguments {
         let from = try Self.moment(since, now: now)
         guard from < to else {
             throw Failure(
-                .usage, "--since \(from.text) is not before --until \(to.text): there is nothing between.")
+                .usage,
+                "--since \(from.text) is not before --until \(to.text): there is nothing between.")
         }
         return HistoryRange(from: from, to: to, queue: queue?.text, kind: kind?.name)
     }

@@ -46,18 +46,25 @@ final class HistoryPlace: Sendable {
                 it; check the path, or give --history.
                 """)
         }
-        return try await open(url)
+        return try await open(url, creates: false)
     }
 
     /// For a note of the audit: nil where there is no history, or nobody has named or made its file.
     func storeForWriting() async throws -> (any HistoryStore)? {
         if let store = opened.withLock({ $0 }) { return store }
         guard let url, isNamed || isThere else { return nil }
-        return try await open(url)
+        return try await open(url, creates: true)
     }
 
-    private func open(_ url: String) async throws -> any HistoryStore {
-        let store = try await History.open(url)
+    /// For an archiver, which makes what is not there; nil where none is configured.
+    func storeForArchiving() async throws -> (any HistoryStore)? {
+        if let store = opened.withLock({ $0 }) { return store }
+        guard let url else { return nil }
+        return try await open(url, creates: true)
+    }
+
+    private func open(_ url: String, creates: Bool) async throws -> any HistoryStore {
+        let store = try await History.open(url, creates: creates)
         opened.withLock { $0 = store }
         return store
     }

@@ -8,7 +8,8 @@ struct JobCommands: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "job",
         abstract: "Look for messages; follow, promote, cancel or edit them.",
-        discussion: "An id is enough by itself; a queue's name before it makes the look-up cheaper.",
+        discussion:
+            "An id is enough by itself; a queue's name before it makes the look-up cheaper.",
         subcommands: [
             List.self, Show.self, Tail.self, Wait.self, Promote.self, Cancel.self, Edit.self,
             Prune.self,
@@ -39,7 +40,8 @@ struct JobCommands: AsyncParsableCommand {
             let search = try Search(condition, queue: queue, state: state)
             try await store.withStore { open in
                 if let queue { try await open.requireQueue(queue) }
-                let page = try await search.page(on: open, after: after, limit: limit)
+                let page = try await search.page(
+                    on: open, after: after, limit: limit, now: open.now)
                 try output.list(page.found.map(JobRow.init), page.scan)
             }
         }
@@ -81,7 +83,8 @@ struct JobCommands: AsyncParsableCommand {
 
     struct Prune: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Drop finished records and dead letters that are past the queue's keeping time.",
+            abstract:
+                "Drop finished records and dead letters that are past the queue's keeping time.",
             discussion: "Workers do it by themselves; `godwit queue limits` says what is kept.")
         @Argument(help: "The queue.", transform: StoreOptions.queue) var queue: QueueName
         @OptionGroup var store: StoreOptions

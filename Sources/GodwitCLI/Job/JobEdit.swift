@@ -62,7 +62,8 @@ extension JobCommands {
                         "the unique key of \(id) belongs to \(accepted.first.map { "\($0.id)" } ?? "another message"), which is live. Nothing was done."
                     )
                 }
-                let ended = try await open.broker.operator.cancel([id], in: old.queue).first ?? false
+                let ended =
+                    try await open.broker.operator.cancel([id], in: old.queue).first ?? false
                 await open.audit("job edit", old.queue.text, "\(id) \(new.id)", affected: 1)
                 try output.one(
                     EditedRow(
@@ -77,7 +78,9 @@ extension JobCommands {
                         `godwit job cancel \(new.id)` takes the new one back.
                         """)
                 }
-                Talk.say("see it with `godwit job show \(new.id)`; its header \(Self.origin) names the old one")
+                Talk.say(
+                    "see it with `godwit job show \(new.id)`; its header \(Self.origin) names the old one"
+                )
             }
         }
 

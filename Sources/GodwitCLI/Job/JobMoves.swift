@@ -72,7 +72,8 @@ extension JobCommands {
                     outcome =
                         verb.states.contains(found.record.state)
                         ? "would be \(verb.past)" : outcome
-                } else if let found {
+                } else if let found, verb.states.contains(found.record.state) {
+                    // Found right before: see ``Bulk/act(_:)`` for what is left between the two.
                     if try await step(open.broker, [id], found.queue).first == true {
                         outcome = verb.past
                     }

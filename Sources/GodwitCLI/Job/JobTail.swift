@@ -7,8 +7,8 @@ extension JobCommands {
     struct Tail: AsyncParsableCommand {
         /// Between two looks.
         private static let pause = Duration.milliseconds(250)
-        /// The most calls that are read to find the newest one.
-        private static let reach = 20_000
+        /// The most that a store is asked for at once.
+        private static let page = 100
 
         static let configuration = CommandConfiguration(
             abstract: "Follow the moves of a queue: acks, retries, rejects, lost leases, cancels.",
@@ -41,7 +41,8 @@ extension JobCommands {
             let limit = store.limit ?? .max
             try await store.withStore { open in
                 if let queue { try await open.requireQueue(queue) }
-                Talk.say("following \(queue?.text ?? "every queue") on \(open.name); Ctrl-C ends it")
+                Talk.say(
+                    "following \(queue?.text ?? "every queue") on \(open.name); Ctrl-C ends it")
                 var places: [QueueName: EventPosition] = [:]
                 var kinds: [UInt32: String] = [:]
                 var held: [EventRow] = []
@@ -52,8 +53,14 @@ extension JobCommands {
                     var queues = queue.map { [$0] } ?? []
                     if queue == nil { queues = try await open.broker.inspector.queues() }
                     var fresh: [EventRow] = []
+                    var isBehind = false
+                    var older = 0
                     for queue in queues {
-                        let events = try await Self.events(of: queue, &places, open)
+                        let look = try await Self.look(
+                            at: queue, &places, last: isFirst ? last : nil, open)
+                        let events = look.events
+                        isBehind = isBehind || look.isBehind
+                        older += look.older
                         if events.contains(where: { kinds[$0.token.entry.kindHash] == nil }) {
                             for kind in try await open.broker.inspector.kinds(of: queue) {
                                 kinds[kind.hash] = kind.kind
@@ -65,7 +72,14 @@ extension JobCommands {
                         }
                     }
                     fresh.sort { $0.event.at < $1.event.at }
-                    if isFirst { fresh = Array(fresh.suffix(last)) }
+                    if isFirst {
+                        older += max(0, fresh.count - last)
+                        fresh = Array(fresh.suffix(last))
+                        if older > 0 {
+                            Talk.say(
+                                "\(older) older move(s) are not shown: --last shows more of them")
+                        }
+                    }
                     fresh = Array(fresh.prefix(limit - shown))
                     shown += fresh.count
                     if store.format == .json {
@@ -77,27 +91,47 @@ extension JobCommands {
                     if shown >= limit { break }
                     let left = end.map { $0 - .now } ?? Self.pause
                     if left <= .zero { break }
-                    try await Task.sleep(for: min(left, Self.pause))
+                    if !isBehind { try await Task.sleep(for: min(left, Self.pause)) }
                 }
                 if store.format == .json { try output.list(held) }
             }
         }
 
-        private static func events(
-            of queue: QueueName, _ places: inout [QueueName: EventPosition], _ open: OpenStore
-        ) async throws -> [Event] {
+        private struct Look {
             var events: [Event] = []
-            for _ in 0..<(reach / 100) {
+            /// Those that were passed over.
+            var older = 0
+            /// There is more already: the next look begins where this one ended.
+            var isBehind = false
+        }
+
+        /// What is new behind `places`, at most about 10,000 moves; the rest is for the next look.
+        ///
+        /// With `last`, the first look: reads on to the end of the log and keeps only so many, because
+        /// what is printed behind them must be what comes now.
+        private static func look(
+            at queue: QueueName, _ places: inout [QueueName: EventPosition], last: Int?,
+            _ open: OpenStore
+        ) async throws -> Look {
+            var look = Look()
+            // Why a moment: a log that grows faster than it is read has no end.
+            let start = open.now
+            while true {
                 let batches = try await open.broker.eventLog.events(
-                    in: queue, after: places[queue], limit: 100)
-                events += batches.flatMap(\.events)
-                if events.count > StoreOptions.mostItems {
-                    events.removeFirst(events.count - StoreOptions.mostItems)
+                    in: queue, after: places[queue], limit: page)
+                if let end = batches.last { places[queue] = end.position }
+                look.events += batches.flatMap(\.events)
+                if let last, look.events.count > last {
+                    look.older += look.events.count - last
+                    look.events.removeFirst(look.events.count - last)
                 }
-                if let last = batches.last { places[queue] = last.position }
-                if batches.count < 100 { break }
+                if batches.count < page { return look }
+                let isNow = batches.last?.events.last.map { $0.at >= start } ?? false
+                if last == nil ? look.events.count >= StoreOptions.mostItems : isNow {
+                    look.isBehind = true
+                    return look
+                }
             }
-            return events
         }
     }
 
@@ -126,7 +160,8 @@ extension JobCommands {
             let id = targets.ids[0]
             let end = store.deadline.map { ContinuousClock.now + $0 }
             // Why another hour: here the time is the condition's, and has a code of its own.
-            try await store.withStore(deadline: store.deadline.map { $0 + .seconds(3600) }) { open in
+            try await store.withStore(deadline: store.deadline.map { $0 + .seconds(3600) }) {
+                open in
                 var last = try await open.requireMessage(id, in: targets.queue)
                 while true {
                     let now = last.record.state

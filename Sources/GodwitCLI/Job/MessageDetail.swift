@@ -8,7 +8,9 @@ struct MessageDetail: Row {
     static let schema = "godwit.job.detail/1"
     static let columns: [Column<MessageDetail>] =
         JobRow.columns.map { column in
-            Column<MessageDetail>(name: column.name, type: column.type, about: column.about, place: .list) {
+            Column<MessageDetail>(
+                name: column.name, type: column.type, about: column.about, place: .list
+            ) {
                 column.name == "kind" ? .optional($0.kind) : column.value($0.row)
             }
         } + [
@@ -120,7 +122,9 @@ extension String {
         let isPlain =
             !isEmpty
             && unicodeScalars.allSatisfy {
-                $0.isASCII && ($0.properties.isAlphabetic || "0123456789._-/:=,@%+".unicodeScalars.contains($0))
+                $0.isASCII
+                    && ($0.properties.isAlphabetic
+                        || "0123456789._-/:=,@%+".unicodeScalars.contains($0))
             }
         return isPlain ? self : "'" + replacing("'", with: "'\\''") + "'"
     }

@@ -7,7 +7,8 @@ struct QueueCommands: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "queue", abstract: "Look at queues; pause, resume, limit and purge them.",
         subcommands: [
-            List.self, Show.self, Pause.self, Resume.self, Limits.self, Purge.self,
+            List.self, Show.self, Pause.self, Resume.self, Limits.self, Targets.self,
+            Purge.self,
         ])
 
     struct List: AsyncParsableCommand {
@@ -27,11 +28,9 @@ struct QueueCommands: AsyncParsableCommand {
                             queue: queue.text,
                             counts: try await open.broker.inspector.counts(of: queue)))
                 }
-                try output.list(rows)
+                try output.list(rows, of: queues.count)
                 if queues.isEmpty {
                     Talk.say("\(open.name) has no queue yet: the first enqueue makes one")
-                } else if queues.count > rows.count {
-                    Talk.say("\(queues.count - rows.count) more: raise --limit to see them")
                 }
             }
         }
@@ -108,9 +107,9 @@ struct QueueCommands: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Cancel all messages that are ready now.",
             discussion: """
-                What is leased, scheduled or dead stays, and what comes later. Asks for the queue's \
-                name on a terminal; elsewhere give it with --confirm. There is no way back: \
-                --dry-run says how many it would be.
+                What is leased, scheduled or dead stays, and what comes later, by the store's \
+                clock. Asks for the queue's name on a terminal; elsewhere give it with --confirm. \
+                There is no way back: --dry-run says how many it would be.
                 """)
         @Argument(help: "The queue.", transform: StoreOptions.queue) var queue: QueueName
         @Option(help: ArgumentHelp("The queue's name once more.", valueName: "queue"))
@@ -131,6 +130,8 @@ struct QueueCommands: AsyncParsableCommand {
             let output = try store.output(Purged.self)
             try await store.withStore { open in
                 try await open.requireQueue(queue)
+                // Why first: what becomes ready behind this moment was not meant.
+                let moment = open.now
                 let ready = try await open.broker.inspector.counts(of: queue).ready
                 if store.isDry {
                     try output.one(Purged(queue: queue.text, purged: 0, ready: ready))
@@ -138,24 +139,57 @@ struct QueueCommands: AsyncParsableCommand {
                 }
                 if confirm == nil {
                     let typed = Talk.ask(
-                        "This cancels \(ready) ready message(s) of '\(queue)' for good. Type its name: ")
+                        "This cancels \(ready) ready message(s) of '\(queue)' for good. Type its name: "
+                    )
                     guard typed == queue.text else {
                         throw Failure(.usage, "that is not '\(queue)'. Nothing was done.")
                     }
                 }
-                // Why the count: what arrives meanwhile was not meant.
                 var purged = 0
-                while purged < ready {
-                    let step = min(64, ready - purged)
-                    let last = try await open.broker.operator.purge(queue, limit: step)
-                    purged += last
-                    if last < step { break }
+                do {
+                    try await Self.purge(queue, before: moment, most: ready, &purged, open)
+                } catch {
+                    await open.audit("queue purge", queue.text, affected: purged)
+                    throw error
                 }
                 await open.audit("queue purge", queue.text, affected: purged)
                 try output.one(Purged(queue: queue.text, purged: purged, ready: ready))
                 Talk.say(
                     "their records stay for a while: godwit job list --where 'queue:\(queue) state:cancelled'"
                 )
+            }
+        }
+
+        /// Cancels, by id and in steps of 64, what has been ready since before `moment`; `purged` counts
+        /// along, so that a failure half way leaves a true figure.
+        ///
+        /// Each step is looked at right before it is cancelled. The look and the act are two steps,
+        /// because no store cancels on a condition: one that a worker reserves in the instant between
+        /// them is cancelled while it is leased, and its worker is told. What arrives, is released or
+        /// promoted after `moment` is never touched: its entry says so.
+        private static func purge(
+            _ queue: QueueName, before moment: Timestamp, most: Int, _ purged: inout Int,
+            _ open: OpenStore
+        ) async throws {
+            let search = try Search(nil, queue: queue, state: .ready)
+            var before = -1
+            // Why again until nothing goes: what leaves a list while it is read may hide its neighbour.
+            while before < purged, purged < most {
+                before = purged
+                var cursor: String?
+                repeat {
+                    let page = try await search.page(
+                        on: open, after: cursor, limit: min(64, most - purged), now: moment)
+                    let meant = page.found.map(\.record).filter {
+                        $0.state == .ready && $0.entry.readyAt <= moment
+                            && $0.entry.insertedAt <= moment
+                    }
+                    if !meant.isEmpty {
+                        purged += try await open.broker.operator.cancel(meant.map(\.id), in: queue)
+                            .count { $0 }
+                    }
+                    cursor = page.scan.next
+                } while cursor != nil && purged < most
             }
         }
     }

@@ -36,7 +36,8 @@ extension QueueCommands {
             if let maxLeased, maxLeased != "none" {
                 guard let count = Int(maxLeased), (1...1_000_000).contains(count) else {
                     throw ValidationError(
-                        "--max-leased is 1 to 1000000, or none, not '\(maxLeased.prefix(40).shown)'.")
+                        "--max-leased is 1 to 1000000, or none, not '\(maxLeased.prefix(40).shown)'."
+                    )
                 }
             }
         }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import ArgumentParser
 import Godwit
-import MessagePack
 
 /// `godwit worker …`
 struct WorkerCommands: AsyncParsableCommand {
@@ -27,11 +26,10 @@ struct WorkerCommands: AsyncParsableCommand {
             try await store.withStore { open in
                 let rows = try await open.workers()
                     .filter { queue == nil || $0.beat.queue == queue?.text }
-                try output.list(Array(rows.prefix(limit)))
+                try output.list(Array(rows.prefix(limit)), of: rows.count)
                 if rows.isEmpty {
-                    Talk.say("nobody works here: `godwit work QUEUE --exec COMMAND` starts a worker")
-                } else if rows.count > limit {
-                    Talk.say("\(rows.count - limit) more: raise --limit to see them")
+                    Talk.say(
+                        "nobody works here: `godwit work QUEUE --exec COMMAND` starts a worker")
                 }
             }
         }
@@ -92,7 +90,9 @@ struct WorkerCommands: AsyncParsableCommand {
         _ order: WorkerOrder, _ names: [String], _ store: StoreOptions, _ after: String
     ) async throws {
         let output = try store.output(OrderRow.self)
-        guard !names.isEmpty else { throw Failure(.usage, "name a worker: see `godwit worker list`.") }
+        guard !names.isEmpty else {
+            throw Failure(.usage, "name a worker: see `godwit worker list`.")
+        }
         try await store.withStore { open in
             var workers: [WorkerRow] = []
             for name in names { workers.append(try await open.requireWorker(name)) }
@@ -117,16 +117,14 @@ struct WorkerCommands: AsyncParsableCommand {
 extension OpenStore {
     func workers() async throws -> [WorkerRow] {
         try await broker.board.notes(in: .workers).compactMap { note in
-            guard let beat = Self.beat(note.bytes) else {
-                Talk.say("the note of worker '\(note.name.shown)' can't be read: another version wrote it")
+            guard let beat = WorkerBeat(note) else {
+                Talk.say(
+                    "the note of worker '\(note.name.shown)' can't be read: another version wrote it"
+                )
                 return nil
             }
             return WorkerRow(beat: beat, seenAt: note.writtenAt)
         }.sorted { ($0.beat.queue, $0.beat.number) < ($1.beat.queue, $1.beat.number) }
-    }
-
-    private static func beat(_ bytes: [UInt8]) -> WorkerBeat? {
-        try? MessagePackDecoder().decode(WorkerBeat.self, from: bytes)
     }
 
     func requireWorker(_ name: String) async throws -> WorkerRow {
@@ -174,7 +172,9 @@ struct WorkerDetail: Row {
     static let schema = "godwit.worker.detail/1"
     static let columns: [Column<WorkerDetail>] =
         WorkerRow.columns.map { column in
-            Column<WorkerDetail>(name: column.name, type: column.type, about: column.about, place: .list) {
+            Column<WorkerDetail>(
+                name: column.name, type: column.type, about: column.about, place: .list
+            ) {
                 column.value($0.row)
             }
         } + [

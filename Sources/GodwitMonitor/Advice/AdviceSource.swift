@@ -47,9 +47,7 @@ public struct AdviceSource: Sendable {
     /// Those whose beat lives; nil where no worker ever wrote to the board, since then it says nothing.
     public func workers(of queue: QueueName) async throws(BrokerError) -> [WorkerBeat]? {
         let notes = try await broker.board.notes(in: .workers)
-        let beats = notes.compactMap { note in
-            try? JSONDecoder().decode(WorkerBeat.self, from: Data(note.bytes))
-        }
+        let beats = notes.compactMap(WorkerBeat.init)
         // A note of another form is a worker of another version: what can't be read is not "none".
         return beats.isEmpty && !notes.isEmpty ? nil : beats.filter { $0.queue == queue.text }
     }
@@ -123,7 +121,8 @@ extension QueuePane {
         }
         let looks = Double(samples.count)
         self.init(
-            span: span, arrivals: max(0, runs + Int(grown.rounded())), runs: runs, retries: count(.retry),
+            span: span, arrivals: max(0, runs + Int(grown.rounded())), runs: runs,
+            retries: count(.retry),
             failures: count(.retry, .reject), releases: count(.release), lost: count(.reclaim),
             crashLoops: count(.crashLoop), meanWait: mean(\.wait.mean, \.wait.count),
             meanRun: mean(\.run.mean, \.run.count),

@@ -34,7 +34,8 @@ extension Adviser {
 
     /// Whether what is ready can be done in the time that the operator has set, and with how many slots.
     func deadline() -> [Advice] {
-        guard let deadline = targets.deadline, let long = history?.long, !now.counts.isPaused,
+        guard let deadline = targets.timeLeft(at: now.at), let long = history?.long,
+            !now.counts.isPaused,
             now.workers != nil, now.counts.ready > 0, long.runs >= 20, long.service > 0
         else { return [] }
         let stretch = long.meanRun > 0 ? long.service / long.meanRun : 1
@@ -42,16 +43,28 @@ extension Adviser {
             jobs: now.counts.ready + now.counts.leased, meanRun: long.service,
             p95Run: long.p95Run * stretch, within: deadline, slots: now.slots)
         guard !plan.isInTime else { return [] }
+        guard deadline > 0 else {
+            return [
+                say(
+                    .deadline, .loud,
+                    "\(plan.jobs) jobs are not done, and their deadline was \(Plain.time(-deadline)) ago.",
+                    next: "godwit queue show \(now.queue)")
+            ]
+        }
         let start =
             "\(plan.jobs) jobs of \(Plain.time(plan.meanRun)) on \(Plain.count(now.slots, "slot")) "
             + "take \(Plain.time(plan.expected)), \(Plain.time(deadline)) are allowed"
         let next = "godwit work \(now.queue)"
-        guard let needed = plan.slotsNeeded, !now.isAtLeaseLimit else {
+        let limit = now.leaseLimit ?? .max
+        guard let needed = plan.slotsNeeded, needed <= limit, !now.isAtLeaseLimit else {
             let cause =
-                plan.slotsNeeded == nil
-                ? "one job of 20 takes over \(Plain.time(plan.p95Run)) by itself: no number of workers "
-                    + "helps, make the jobs smaller"
-                : "the queue's limit of \(now.leaseLimit ?? 0) leases is reached: raise it first"
+                plan.slotsNeeded.map { needed in
+                    needed > limit
+                        ? "the queue's limit is \(limit) leases: raise it to \(needed) first"
+                        : "the queue's limit of \(limit) leases is reached: raise it first"
+                }
+                ?? "one job of 20 takes over \(Plain.time(plan.p95Run)) by itself: no number of workers "
+                + "helps, make the jobs smaller"
             return [say(.deadline, .loud, "\(start): \(cause).", next: next)]
         }
         let tail =

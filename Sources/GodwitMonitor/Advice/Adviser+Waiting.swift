@@ -103,6 +103,15 @@ extension Adviser {
         let pane = panes.short.runs >= Self.fewestRuns ? panes.short : panes.long
         let needed = pool.slotsNeeded(pane)
         let more = needed - pool.slots
+        // Every slot holds a lease: slots beyond the limit would stay idle.
+        if let limit = now.leaseLimit, limit < now.slots + more {
+            return say(
+                .leaseLimit, .warning,
+                "Too few workers, but the queue's limit of \(limit) leases does not let "
+                    + "\(Plain.count(needed, "slot")) work: raise it to \(now.slots + more) first, then "
+                    + "add \(Plain.count(more, "slot")).",
+                next: "godwit queue limits \(now.queue)")
+        }
         let size = max(1, pool.slots / max(1, pool.workers))
         let kinds = pool.kinds.map { " that run \($0.sorted().joined(separator: ", "))" } ?? ""
         return say(

@@ -11,7 +11,8 @@ struct Pool {
     var ready: Int
 
     /// Runs, arrivals and times of its kinds in a pane.
-    private func part(_ pane: QueuePane) -> (runs: Double, wait: Double, run: Double, share: Double) {
+    private func part(_ pane: QueuePane) -> (runs: Double, wait: Double, run: Double, share: Double)
+    {
         guard let kinds else { return (Double(pane.runs), pane.meanWait, pane.meanRun, 1) }
         let mine = pane.kinds.filter { kinds.contains($0.kind) }
         let runs = mine.reduce(0.0) { $0 + Double($1.runs) }

@@ -19,8 +19,11 @@ public struct QueueTargets: Sendable, Hashable, Codable {
     public var timeout: Double?
     /// A run that has written no checkpoint for so long is stuck; nil: its handler writes none.
     public var progressTimeout: Double?
-    /// What is ready should be done within this time.
+    /// What is ready at any moment should be done within this time from then.
     public var deadline: Double?
+    /// What is ready should be done by this moment, as a mailing that must be out by nine; the earlier
+    /// one counts where both are set. Moves with no clock.
+    public var deadlineAt: Timestamp?
     /// Failures of all runs above which they are spoken of.
     public var errorShare: Double = 0.05
 
@@ -35,7 +38,14 @@ public struct QueueTargets: Sendable, Hashable, Codable {
         timeout = try values.decodeIfPresent(Double.self, forKey: .timeout)
         progressTimeout = try values.decodeIfPresent(Double.self, forKey: .progressTimeout)
         deadline = try values.decodeIfPresent(Double.self, forKey: .deadline)
+        deadlineAt = try values.decodeIfPresent(Timestamp.self, forKey: .deadlineAt)
         errorShare = try values.decodeIfPresent(Double.self, forKey: .errorShare) ?? errorShare
+    }
+
+    /// Seconds until what is ready should be done, below 0 when that moment is over; nil: never.
+    func timeLeft(at now: Timestamp) -> Double? {
+        [deadline, deadlineAt.map { Double(($0 - now).milliseconds) / 1000 }].compactMap { $0 }
+            .min()
     }
 
     /// The targets of a queue, or the defaults where none are set or what is set can't be read.

@@ -6,8 +6,12 @@ public struct Alert: Job, Hashable {
     public static let name = "godwit.alert"
 
     public static let defaults = JobDefaults(
-        retry: .exponential(maxAttempts: 20, base: .seconds(2), cap: .seconds(600)),
+        // Why without end: to wait for a turn counts as an attempt too. Its age ends it.
+        retry: .exponential(maxAttempts: nil, base: .seconds(2), cap: .seconds(600)),
         timeout: .seconds(60))
+
+    /// From this age on it is dead when a delivery fails once more.
+    package static let longestWait = Duration.seconds(86_400)
 
     public var channel: String
     public var message: AlertMessage

@@ -69,24 +69,25 @@ public struct AlertChannel: Sendable, Hashable, Codable {
 /// Where a secret is found.
 @nonexhaustive
 public enum SecretPlace: Sendable, Hashable, Codable {
-    /// A variable whose name begins with `GODWIT_`, at the process that sends.
+    /// A variable whose name begins with `GODWIT_ALERT_`, at the process that sends.
     case environment(String)
-    /// A file of this name in the folder of secrets of the process that sends.
+    /// A file whose name begins with `alert`, in the folder of secrets of the process that sends.
     case file(String)
     /// The text itself, in the store, for everybody who can read it.
     case clear(String)
 
-    /// Why: a writer of the store must not choose any variable or file of the sender as a key.
+    /// Asked when it is kept and when it is read. Why: a writer of the store must not choose any other
+    /// credential of the sender as a key or a URL.
     var problem: String? {
         switch self {
         case .environment(let name):
-            name.hasPrefix("GODWIT_") && name.utf8.count <= 128 && AlertRule.isName(name)
+            name.hasPrefix("GODWIT_ALERT_") && name.utf8.count <= 128 && AlertRule.isName(name)
                 ? nil
-                : "'\(name.escapedForDisplay)' can't hold a secret: the variable's name must begin with GODWIT_"
+                : "'\(name.escapedForDisplay)' can't hold a secret: the variable's name must begin with GODWIT_ALERT_"
         case .file(let name):
-            AlertRule.isName(name) && !name.hasPrefix(".")
+            AlertRule.isName(name) && name.hasPrefix("alert")
                 ? nil
-                : "'\(name.escapedForDisplay)' is no file's name: give its name in the folder of secrets, without a path"
+                : "'\(name.escapedForDisplay)' can't hold a secret: give the name of a file in the folder of secrets that begins with 'alert', without a path"
         case .clear(let text):
             text.isEmpty || text.utf8.count > 4096 ? "a secret in clear has 1 to 4,096 bytes" : nil
         }

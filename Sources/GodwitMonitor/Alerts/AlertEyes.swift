@@ -11,8 +11,9 @@ struct AlertEyes: Sendable, Hashable, Codable {
     var deaths: [String: [Int64: Int]] = [:]
 
     static let slot: Int64 = 10_000
-    /// The most ids behind the cursor; 9 bytes each in the note.
-    static let mostSeen = 4000
+    /// The most marks behind the cursor before it moves on, a page more for the last one; 9 bytes each
+    /// in the note.
+    static let mostSeen = 2000
     static let page = 1000
     /// The most pages of one look at one queue.
     static let pages = 25
@@ -28,21 +29,28 @@ struct AlertEyes: Sendable, Hashable, Codable {
         var known = Set(seen)
         var found: [MessageRecord] = []
         var here = cursor
+        // The marks of the pages between the cursor and here.
+        var walked: Set<UInt64> = []
+        // Why no others: what was not met again is gone, redriven, cancelled or pruned; and a look that
+        // ends early comes further than the one before it, because the cursor is at most three pages
+        // behind its end.
+        defer { seen = walked.sorted() }
         for _ in 0..<Self.pages {
             let page = try await inspector.messages(
                 .dead, in: queue, after: here.map { PageCursor($0) }, limit: Self.page)
-            for record in page.messages where known.insert(Self.mark(of: record)).inserted {
-                seen.append(Self.mark(of: record))
+            for record in page.messages {
+                let mark = Self.mark(of: record)
+                walked.insert(mark)
+                guard known.insert(mark).inserted else { continue }
                 if let at = record.finishedAt, at < since { continue }
                 found.append(record)
             }
             guard let next = page.next, let last = page.messages.last else { return (found, true) }
             here = next.text
             let isOld = (last.finishedAt ?? now) < now - .seconds(2)
-            if isOld || seen.count > Self.mostSeen {
+            if isOld || walked.count > Self.mostSeen {
                 cursor = here
-                seen = []
-                known = []
+                walked = []
             }
         }
         return (found, false)

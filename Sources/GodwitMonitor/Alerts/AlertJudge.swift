@@ -46,11 +46,13 @@ public struct AlertJudge: Sendable {
             if let phase = phase(of: group, at: now) { words.append((phase, group)) }
         }
         words.sort { left, right in
-            (left.phase.order, left.group.trigger.order, -left.group.count, left.group.firstAt)
-                < (
-                    right.phase.order, right.group.trigger.order, -right.group.count,
-                    right.group.firstAt
-                )
+            let (one, two) = (left.group, right.group)
+            let ranks = (left.phase.order, one.trigger.order, -one.count, one.firstAt)
+            let others = (right.phase.order, two.trigger.order, -two.count, two.firstAt)
+            if ranks != others { return ranks < others }
+            // Why to the end: two judges in step must choose the same groups.
+            return (one.key.queue, one.key.group, one.key.rule)
+                < (two.key.queue, two.key.group, two.key.rule)
         }
         let free = max(0, Self.messagesPerMinute - 1 - sent.count)
         var messages: [AlertMessage] = []

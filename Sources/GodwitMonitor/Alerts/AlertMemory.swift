@@ -65,8 +65,13 @@ extension AlertWatch {
 
     /// Writes what was decided, if nobody else has; gives the duty up when somebody has.
     func keepDecisions() async throws(BrokerError) {
-        guard let memory, memory.decisions != memory.kept else { return }
-        let bytes = encoded(memory.decisions)
+        guard var memory, memory.decisions != memory.kept else { return }
+        var bytes = encoded(memory.decisions)
+        // Over the bound of a note the oldest that wait are left out of it: only a crash loses them.
+        while bytes.count > BoardLimits.noteBytes, !memory.waiting.isEmpty {
+            memory.waiting.removeFirst(max(1, memory.waiting.count / 4))
+            bytes = encoded(memory.decisions)
+        }
         let isKept = try await broker.board.write(
             bytes, as: Self.decisionsName, in: .state, for: nil,
             if: memory.version.map { .version($0) } ?? .absent)
@@ -99,8 +104,15 @@ extension AlertWatch {
         }
         memory?.judge.changed = []
         for (queue, eyes) in memory?.eyes ?? [:] where memory?.keptEyes[queue] != eyes {
+            var bytes = encoded(eyes)
+            if bytes.count > BoardLimits.noteBytes {
+                // Why: rates that begin anew after a crash are better than a watch that stops.
+                var shorter = eyes
+                shorter.deaths = [:]
+                bytes = encoded(shorter)
+            }
             try await broker.board.write(
-                encoded(eyes), as: Self.eyesName(queue), in: .state, for: nil, if: .any)
+                bytes, as: Self.eyesName(queue), in: .state, for: nil, if: .any)
             memory?.keptEyes[queue] = eyes
         }
     }

@@ -103,9 +103,26 @@ extension AlertRule {
         }
         if queues.isEmpty || queues.utf8.count > 1024 { return "the queues take 1 to 1,024 bytes" }
         if let query, !query.isEmpty {
-            do { _ = try Query(query) } catch { return "the query can't be read: \(error)" }
+            do {
+                if let term = Self.bodyTerm(of: try Query(query)) {
+                    return """
+                        the query asks for '\(term.escapedForDisplay)', which stands in a message's \
+                        body, and rules read dead letters without bodies, so it would never fire: ask \
+                        for kind, error:"…", fingerprint, attempt or another field of the record
+                        """
+                }
+            } catch {
+                return "the query can't be read: \(error)"
+            }
         }
         return nil
+    }
+
+    /// The first term that can't be judged without a body (`args.`, `key:`, `tag:`, `trace:`, `size`,
+    /// words).
+    private static func bodyTerm(of query: Query) -> String? {
+        query.terms.lazy.map { Query(terms: [$0]) }
+            .first { QueryMatcher($0, now: Timestamp(milliseconds: 0)).stage == .body }?.description
     }
 
     static func isName(_ text: String) -> Bool {
@@ -139,15 +156,17 @@ extension AlertRule {
     /// Says of a dead letter whether the rule's query means it.
     ///
     /// The one place where a rule's query is applied. Dead letters are read without their bodies, so
-    /// `key`, `tag`, `size` and `args` are missing to it. One that can't be read means every letter: a
-    /// rule that was broken speaks too much rather than never.
+    /// terms that need one are refused when a rule is kept, and left out in one that stands there
+    /// nevertheless. A query that can't be read means every letter: a rule that was broken speaks too
+    /// much rather than never.
     func filter(
         in queue: QueueName, at now: Timestamp
     ) -> (MessageRecord) -> Bool {
         guard let query, !query.isEmpty, let parsed = try? Query(query) else {
             return { _ in true }
         }
-        return { parsed.matches($0, in: queue, now: now) }
+        let matcher = QueryMatcher(parsed, now: now)
+        return { matcher.matches($0, in: queue, at: .record) }
     }
 }
 

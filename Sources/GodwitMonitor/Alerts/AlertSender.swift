@@ -7,13 +7,13 @@ import Synchronization
 
 /// Delivers alerts: a worker on the queue `godwit.alerts`, so a dead endpoint costs other workers nothing.
 ///
-/// A failed delivery is repeated with jitter, up to 20 times over some hours; 429 and its `Retry-After`
-/// hold for all messages of the channel. What can't be delivered ends among that queue's dead letters and
+/// A failed delivery is repeated with jitter until the alert is a day old, at least every ten minutes;
+/// 429 and its `Retry-After` hold for all messages of the channel, and to wait for a turn costs nothing. What can't be delivered ends among that queue's dead letters and
 /// in the log, and is never alerted itself.
 public final class AlertSender: Service, Sendable {
     public struct Options: Sendable {
         /// Where may be dialled. From the process's configuration, never from the store.
-        public var guardian = DialGuard()
+        public var guardian = DialGuard.ofProcess()
         /// Where secrets are read.
         public var secrets: SecretReader
         /// A page that shows more, for example the dashboard's; goes along with each alert.
@@ -104,25 +104,43 @@ public final class AlertSender: Service, Sendable {
             throw drop(
                 alert, "there is no channel '\(alert.channel)': keep one, or set GODWIT_ALERT_URL")
         }
-        // Why not a reject: another sender, or this one after a restart, may have the secret.
-        let text = try options.secrets.text(at: channel.url)
+        let text: String
+        do {
+            text = try options.secrets.text(at: channel.url)
+        } catch {
+            // Why not a reject: another sender, or this one after a restart, may have the secret.
+            throw failure(of: alert, error.reason)
+        }
         let url: WebhookURL
         do { url = try WebhookURL(text) } catch { throw drop(alert, error.reason) }
-        try await waitForTurn(on: channel.name)
+        try await waitForTurn(of: alert)
         switch await post(alert, by: channel, to: url, attempt: attempt) {
         case .delivered:
             count(alert, "delivered")
         case .refused(let reason):
             throw drop(alert, reason)
         case .later(let reason, let after):
-            count(alert, "failed")
-            if attempt >= (Alert.defaults.retry.maxAttempts ?? .max) { throw drop(alert, reason) }
-            Logger.current.notice("alert \(alert.id) waits: \(reason)")
-            guard let after else { throw DeliveryFailed(description: reason) }
-            let until = broker.time.now() + after
-            paces.withLock { $0[channel.name] = max($0[channel.name] ?? until, until) }
-            throw Verdict.retry(after: after + jitter(of: after), reason: reason)
+            if let after {
+                let until = broker.time.now() + after
+                paces.withLock { $0[channel.name] = max($0[channel.name] ?? until, until) }
+            }
+            throw failure(of: alert, reason, after: after)
         }
+    }
+
+    /// What becomes of an alert that could not be delivered now.
+    private func failure(
+        of alert: Alert, _ reason: String, after: Duration? = nil
+    ) -> any Error {
+        count(alert, "failed")
+        if isTooOld(alert) { return drop(alert, reason) }
+        Logger.current.notice("alert \(alert.id) waits: \(reason.escapedForDisplay)")
+        guard let after else { return DeliveryFailed(description: reason) }
+        return Verdict.retry(after: after + jitter(of: after), reason: reason)
+    }
+
+    private func isTooOld(_ alert: Alert) -> Bool {
+        broker.time.now() + broker.clockOffset - alert.message.at >= Alert.longestWait
     }
 
     private func channel(_ name: String) async throws -> AlertChannel? {
@@ -158,7 +176,8 @@ public final class AlertSender: Service, Sendable {
     }
 
     /// One message at a time on a channel, about one a second; far turns are taken by coming again.
-    private func waitForTurn(on channel: String) async throws {
+    private func waitForTurn(of alert: Alert) async throws {
+        let channel = alert.channel
         let now = broker.time.now()
         let pace = options.pace
         let start = paces.withLock { paces -> Timestamp in
@@ -169,8 +188,9 @@ public final class AlertSender: Service, Sendable {
         }
         let wait = start - now
         if wait > .seconds(15) {
-            throw Verdict.retry(
-                after: wait + jitter(of: wait), reason: "the channel \(channel) was told to wait")
+            let reason = "the channel \(channel) was told to wait"
+            if isTooOld(alert) { throw drop(alert, reason) }
+            throw Verdict.retry(after: wait + jitter(of: wait), reason: reason)
         }
         if wait > .zero { await broker.time.sleep(for: wait) }
         try Task.checkCancellation()

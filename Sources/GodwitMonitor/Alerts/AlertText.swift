@@ -21,6 +21,20 @@ package enum AlertText {
         return out
     }
 
+    /// With a word joiner (U+2060) after each `@` and between `](`: Mattermost, Rocket.Chat and Discord
+    /// know `@channel` and `[text](url)` in what Slack shows as it is. For text that is clean already.
+    package static func inert(_ text: String) -> String {
+        var out = ""
+        out.reserveCapacity(text.utf8.count)
+        var last: Unicode.Scalar?
+        for scalar in text.unicodeScalars {
+            if last == "@" || last == "]" && scalar == "(" { out.unicodeScalars.append("\u{2060}") }
+            out.unicodeScalars.append(scalar)
+            last = scalar
+        }
+        return out
+    }
+
     /// Without control characters and without what turns the direction of text or hides in it; line
     /// ends stay where they are wanted, else they become spaces.
     package static func clean(_ text: String, keepsLines: Bool = false) -> String {

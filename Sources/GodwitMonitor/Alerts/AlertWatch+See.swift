@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import Godwit
 import Logging
-import MessagePack
 
 extension AlertWatch {
     /// Adds what the rules see in all queues now to what is unheard.
     func see(by rules: [AlertRule]) async throws(BrokerError) {
-        beats = try await broker.board.notes(in: .workers).compactMap {
-            try? MessagePackDecoder().decode(WorkerBeat.self, from: $0.bytes)
-        }
+        beats = try await broker.board.notes(in: .workers).compactMap(WorkerBeat.init)
         let queues = try await broker.inspector.queues().filter { $0 != AlertQueue.name }
         if queues.count > options.queues {
             Logger.current.warning(

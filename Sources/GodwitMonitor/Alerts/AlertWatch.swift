@@ -39,7 +39,7 @@ public actor AlertWatch: Service {
     nonisolated let broker: any Broker
     let options: Options
     let book: AlertBook
-    let duty: AlertDuty
+    let duty: Duty
 
     var memory: AlertMemory?
     var isOnDuty = false
@@ -52,14 +52,18 @@ public actor AlertWatch: Service {
     /// Since when the store has refused writes.
     var refusedSince: Timestamp?
     var refusal = ""
+    /// Whether this look may try to enqueue.
+    var takesWrites = true
+    /// What was delivered directly of messages that still wait for another channel of theirs.
+    var told: Set<MessageID> = []
     private let signal = Signal()
 
     public init(on broker: any Broker, options: Options = Options()) {
         self.broker = broker
         self.options = options
         book = AlertBook(broker.board)
-        duty = AlertDuty(
-            board: broker.board, holder: Array("\(MessageID(at: broker.time.now()))".utf8),
+        duty = Duty(
+            "alerts", owner: "\(MessageID(at: broker.time.now()))",
             time: max(options.duty, options.interval * 3))
     }
 
@@ -77,7 +81,7 @@ public actor AlertWatch: Service {
         } onGracefulShutdown: { [signal] in
             signal.fire()
         }
-        if isOnDuty { await duty.leave() }
+        if isOnDuty { await duty.leave(on: broker.board) }
     }
 
     var now: Timestamp { broker.time.now() + broker.clockOffset }
@@ -94,17 +98,20 @@ public actor AlertWatch: Service {
             }
             report.isOnDuty = true
             if memory == nil { try await load() }
-            try await enqueueWaiting(&report)
+            if takesWrites { try await sendWaiting(&report) }
+            try await keepDetails()
             let rules = try await book.rules()
             try await see(by: rules)
-            report.messages = memory?.judge.judge(unheard + refusals(rules), at: now) ?? []
+            let messages = memory?.judge.judge(unheard + refusals(rules), at: now) ?? []
             unheard = []
-            memory?.waiting += report.messages
-            // Why in this order: what is decided is kept before it is sent, and what was read is
-            // marked as read only when what came of it is safe.
+            report.messages += messages
+            wait(for: messages)
+            // Why in this order: what is decided is kept before it is sent; what was read is marked as
+            // read when what came of it is kept; and what was sent is forgotten last.
             try await keepDecisions()
-            try await enqueueWaiting(&report)
+            try await sendWaiting(&report)
             try await keepDetails()
+            try await keepDecisions()
         } catch {
             note(error)
             await sayDirectly(&report)
@@ -118,28 +125,39 @@ public actor AlertWatch: Service {
         isOnDuty = false
         lastCounts = [:]
         unheard = []
+        told = []
     }
 
     private func takeDuty() async throws(BrokerError) {
+        takesWrites = true
         do {
             let had = isOnDuty
-            isOnDuty = try await duty.take()
+            isOnDuty = try await duty.take(on: broker.board)
             if had, !isOnDuty { giveUp() }
         } catch {
             // Why: a store that refuses writes refuses this one first; its last holder goes on.
             guard case .storageFull = error, isOnDuty else { throw error }
             note(error)
         }
-        if refusedSince != nil, isOnDuty { try await probe() }
+        if isOnDuty, takesWrites { try await probe() }
     }
 
-    /// Finds out whether the store takes writes again.
+    /// Asks for a write that a full store refuses. Why: notes of the board are taken by a Redis that is
+    /// over its memory, so that who drains it keeps his duty, and would never tell.
     private func probe() async throws(BrokerError) {
-        if try await duty.take() { refusedSince = nil }
+        do {
+            try await prepareQueue()
+            // Why not while some wait: only their being taken proves that there is room for them.
+            if memory?.waiting.isEmpty ?? true { refusedSince = nil }
+        } catch {
+            guard case .storageFull = error else { throw error }
+            note(error)
+        }
     }
 
-    private func note(_ error: any Error) {
+    func note(_ error: any Error) {
         if case BrokerError.storageFull(let problem) = error {
+            takesWrites = false
             refusedSince = refusedSince ?? now
             refusal = problem.cause
         }

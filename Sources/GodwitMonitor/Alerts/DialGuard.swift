@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+import Foundation
+import Logging
 
 /// Decides whether a webhook may be dialled, and at which addresses: a pure function of the URL, the
 /// answer of the resolver and what the operator listed.
@@ -43,6 +45,24 @@ public struct DialGuard: Sendable, Hashable {
             listed.append(Listed(host: url.host, port: hasPort ? url.port : nil))
         }
         self.init(listed: listed, ports: ports)
+    }
+
+    /// Lists what `GODWIT_ALERT_HOSTS` of this process says, in the form of ``init(list:ports:)``.
+    ///
+    /// A list that can't be read is logged and lists nothing, so it allows nothing.
+    public static func ofProcess() -> DialGuard { of(ProcessInfo.processInfo.environment) }
+
+    package static func of(_ environment: [String: String]) -> DialGuard {
+        do {
+            return try DialGuard(list: environment["GODWIT_ALERT_HOSTS"] ?? "")
+        } catch {
+            Logger.current.error(
+                """
+                alerts: GODWIT_ALERT_HOSTS can't be read and lists no host: \(error.reason). Write it \
+                like hooks.internal:8080,chat.local
+                """)
+            return DialGuard()
+        }
     }
 
     /// What can be said before a name is resolved.

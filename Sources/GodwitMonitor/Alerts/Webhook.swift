@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import AsyncHTTPClient
-package import Foundation
-import Godwit
+import Foundation
+package import Godwit
 import NIOCore
 import NIOHTTP1
 import NIOPosix
@@ -161,25 +161,55 @@ package struct Webhook: Sendable {
         let sentence = "\(url.host) answers \(status)\(said.isEmpty ? "" : ": \(said)")"
         switch status {
         case 408, 425, 429, 500...:
-            return .later(sentence, after: retryAfter.flatMap { Self.delay($0, at: Date()) })
+            return .later(
+                sentence, after: retryAfter.flatMap { Self.delay($0, at: SystemTime().now()) })
         default:
             return .refused(sentence)
         }
     }
 
     /// Seconds, or a date as in RFC 9110 §5.6.7; at least one second and at most an hour.
-    package static func delay(_ retryAfter: String, at now: Date) -> Duration? {
+    ///
+    /// Why by hand: the text is hostile, and a formatter of dates is a large thing to hand it to.
+    package static func delay(_ retryAfter: String, at now: Timestamp) -> Duration? {
         let text = retryAfter.trimmingCharacters(in: .whitespaces)
-        guard text.utf8.count <= 64 else { return nil }
-        if let seconds = Double(text), seconds.isFinite, seconds >= 0 {
-            return .milliseconds(Int64(max(1, min(3600, seconds)) * 1000))
+        guard (1...40).contains(text.utf8.count) else { return nil }
+        if text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) {
+            return .seconds(max(1, min(3600, Int(text.prefix(9)) ?? 3600)))
         }
-        let format = DateFormatter()
-        format.locale = Locale(identifier: "en_US_POSIX")
-        format.timeZone = TimeZone(secondsFromGMT: 0)
-        format.dateFormat = "EEE, dd MMM yyyy HH:mm:ss zzz"
-        guard let date = format.date(from: text) else { return nil }
-        return .milliseconds(Int64(max(1, min(3600, date.timeIntervalSince(now))) * 1000))
+        guard let date = date(text) else { return nil }
+        return .milliseconds(max(1000, min(3_600_000, (date - now).milliseconds)))
+    }
+
+    /// Reads `Thu, 01 Jan 2026 00:02:00 GMT`; nil for everything else.
+    private static func date(_ text: String) -> Timestamp? {
+        let parts = text.split(separator: " ")
+        guard parts.count == 6, parts[5] == "GMT", let day = number(parts[1], 1...31),
+            let month = months.firstIndex(of: String(parts[2])),
+            let year = number(parts[3], 1970...9999)
+        else { return nil }
+        let clock = parts[4].split(separator: ":", omittingEmptySubsequences: false)
+        guard clock.count == 3, let hour = number(clock[0], 0...23),
+            let minute = number(clock[1], 0...59), let second = number(clock[2], 0...60)
+        else { return nil }
+        // Days since 1970 in the Gregorian calendar, years counted from March.
+        let years = month < 2 ? year - 1 : year
+        let days =
+            365 * years + years / 4 - years / 100 + years / 400
+            + (153 * ((month + 10) % 12) + 2) / 5 + day - 719_469
+        let seconds = ((days * 24 + hour) * 60 + minute) * 60 + second
+        return Timestamp(milliseconds: Int64(seconds) * 1000)
+    }
+
+    private static let months = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ]
+
+    private static func number(_ text: Substring, _ range: ClosedRange<Int>) -> Int? {
+        guard (1...4).contains(text.utf8.count),
+            text.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let number = Int(text)
+        else { return nil }
+        return range.contains(number) ? number : nil
     }
 
     /// Nothing that could end a line, or that is no header at all.

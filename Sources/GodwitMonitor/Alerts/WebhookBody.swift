@@ -11,7 +11,10 @@ package enum WebhookBody {
             var text: String
             let mrkdwn = false
         }
-        let text = AlertText.cut(AlertText.escaped(alert.text(link: link)))
+        // Why not the link: it is the operator's own, and must stay one.
+        var text = AlertText.inert(alert.text(link: nil))
+        if let link { text += "\n" + AlertText.clean(link) }
+        text = AlertText.cut(AlertText.escaped(text))
         return try encoded(Body(text: text))
     }
 

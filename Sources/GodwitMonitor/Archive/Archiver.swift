@@ -27,6 +27,12 @@ public struct ArchiverOptions: Sendable {
     public var dutyTime = Duration.seconds(30)
 
     public init() {}
+
+    /// Rows that are read before they go into a history: what the last page of the log may bring on
+    /// top still fits into one call.
+    package func rows(at once: Int) -> Int {
+        max(1, min(batchRows ?? once, HistoryBounds.rowsPerCall - QueueArchive.mostInPage))
+    }
 }
 
 /// Moves what happened in every queue of a store into a history.
@@ -106,43 +112,86 @@ package struct ArchiveRound {
     private var queues: [QueueName: QueueArchive] = [:]
     private var listedAt: Timestamp?
     private var upkeep: HistoryUpkeep
+    /// Of the store and the history as a whole.
     private var trouble = HistoryTrouble()
+    /// Of single queues: one that can't be archived must not stop the others.
+    private var troubles: [QueueName: HistoryTrouble] = [:]
 
     package init(_ archiver: Archiver) {
         self.archiver = archiver
         upkeep = HistoryUpkeep(archiver)
     }
 
+    /// What was said last of the store or the history as a whole.
+    package var lastWarning: String? { trouble.lastWarning }
+
     /// Looks at every queue whose turn it is; returns how long to wait for the next one.
     package mutating func once() async -> Duration {
         do {
             try await list()
         } catch {
-            return trouble.wait(after: error)
+            await trouble.tell(error, nil, on: archiver)
+            return trouble.wait(from: archiver.now)
         }
-        var next = archiver.options.longestWait
-        for name in queues.keys.sorted() where !archiver.isStopping {
-            guard var queue = queues[name] else { continue }
+        var (next, isOut) = await archive()
+        if archiver.options.samples, !archiver.isStopping {
+            // Why also in an outage: what one queue calls one may be its own.
+            let held = queues.values.filter(\.isHeld).map(\.name).sorted()
             do {
-                let wait = try await queue.once()
-                next = min(next, wait)
-                queues[name] = queue
+                try await upkeep.once(for: held)
             } catch {
-                queues[name] = queue
-                await trouble.tell(error, name, on: archiver)
-                return trouble.wait(after: error)
+                await trouble.tell(error, nil, on: archiver)
+                next = max(next, .seconds(1))
+                isOut = true
             }
         }
-        trouble.isOver()
-        guard archiver.options.samples, !archiver.isStopping else { return next }
-        let held = queues.values.filter(\.isHeld).map(\.name).sorted()
-        do {
-            try await upkeep.once(for: held)
-        } catch {
-            await trouble.tell(error, nil, on: archiver)
-            return trouble.wait(after: error)
-        }
+        if !isOut { trouble.isOver() }
         return next
+    }
+
+    /// One turn of each queue; an outage ends it, anything else is the one queue's own trouble.
+    private mutating func archive() async -> (wait: Duration, isOut: Bool) {
+        var next = archiver.options.longestWait
+        var hasWorked = false
+        // Why in this order: a queue that ended a round has its next turn after the others.
+        let order = queues.keys.sorted {
+            (troubles[$0]?.fruitless ?? 0, $0) < (troubles[$1]?.fruitless ?? 0, $1)
+        }
+        for name in order where !archiver.isStopping {
+            guard var queue = queues[name] else { continue }
+            if let pause = troubles[name]?.pause(at: archiver.now) {
+                next = min(next, pause)
+                continue
+            }
+            do {
+                let wait = try await queue.once()
+                queues[name] = queue
+                troubles[name]?.isOver()
+                hasWorked = true
+                next = min(next, wait)
+            } catch {
+                queues[name] = queue
+                var own = troubles[name] ?? HistoryTrouble()
+                next = min(next, own.wait(from: archiver.now))
+                let isOut = Self.isOutage(error)
+                if !isOut { await own.tell(error, name, on: archiver) }
+                troubles[name] = own
+                guard isOut else { continue }
+                await trouble.tell(error, name, on: archiver)
+                return (hasWorked ? max(next, .seconds(1)) : trouble.wait(from: archiver.now), true)
+            }
+        }
+        return (next, false)
+    }
+
+    /// Whether the next queue would most likely meet the same.
+    private static func isOutage(_ error: any Error) -> Bool {
+        switch error {
+        case HistoryError.unavailable, BrokerError.unavailable, BrokerError.unknown,
+            BrokerError.storageFull:
+            true
+        default: false
+        }
     }
 
     private mutating func list() async throws {
@@ -162,16 +211,29 @@ package struct ArchiveRound {
 
 /// What is said and waited while the store or the history can't be reached.
 private struct HistoryTrouble {
-    private var fruitless = 0
+    private(set) var fruitless = 0
+    private(set) var lastWarning: String?
     private var toldAt: Timestamp?
+    private var until: Timestamp?
 
-    mutating func isOver() { fruitless = 0 }
+    mutating func isOver() {
+        fruitless = 0
+        until = nil
+    }
 
     /// 1 s and twice as long each time, up to 30 s, spread so that archivers do not come together.
-    mutating func wait(after error: any Error) -> Duration {
+    mutating func wait(from now: Timestamp) -> Duration {
         fruitless += 1
         let seconds = Double(min(30, 1 << min(fruitless - 1, 5)))
-        return .milliseconds(Int64(seconds * 1000 * Double.random(in: 0.7...1)))
+        let wait = Duration.milliseconds(Int64(seconds * 1000 * Double.random(in: 0.7...1)))
+        until = now + wait
+        return wait
+    }
+
+    /// How long is left of the wait; nil: it is over, or the clock was set back.
+    func pause(at now: Timestamp) -> Duration? {
+        guard let until, now < until, until - now <= .seconds(30) else { return nil }
+        return until - now
     }
 
     /// At the first failure and then once a minute.
@@ -180,15 +242,20 @@ private struct HistoryTrouble {
         if let toldAt, now >= toldAt, now < toldAt + .seconds(60) { return }
         toldAt = now
         guard let queue else {
-            return Logger.current.warning("the history is behind: \(error)")
+            return say("the history is behind: \(error)")
         }
         let backlog = try? await archiver.broker.eventLog.backlog(of: queue)
         let waiting = backlog.map { "\($0.waiting) calls wait" } ?? "an unknown number waits"
         let age = backlog?.oldestAt.map { ", the oldest for \((now - $0).milliseconds / 1000) s" }
-        Logger.current.warning(
+        say(
             """
             the history of '\(queue)' is behind: \(waiting)\(age ?? ""), \
             \(backlog?.dropped ?? 0) events were dropped; work goes on. \(error)
             """)
+    }
+
+    private mutating func say(_ text: String) {
+        lastWarning = text
+        Logger.current.warning("\(text)")
     }
 }

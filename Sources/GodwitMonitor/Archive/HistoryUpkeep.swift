@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Godwit
 import Logging
-import MessagePack
 
 /// What an archiver does once a minute: notes how its queues stand, and drops what is old.
 struct HistoryUpkeep {
@@ -48,10 +47,9 @@ struct Sampler {
     ) async throws(BrokerError) -> [QueueSample] {
         guard !queues.isEmpty else { return [] }
         var slots: [String: (all: Int, busy: Int)] = [:]
-        let decoder = MessagePackDecoder()
         for note in try await broker.board.notes(in: .workers) {
             // Why skipped: a worker of another version may say it otherwise.
-            guard let beat = try? decoder.decode(WorkerBeat.self, from: note.bytes) else { continue }
+            guard let beat = WorkerBeat(note) else { continue }
             slots[beat.queue, default: (0, 0)].all += max(0, beat.slots)
             slots[beat.queue, default: (0, 0)].busy += max(0, beat.busy)
         }

@@ -7,6 +7,7 @@ import Synchronization
 struct QueueArchive {
     /// Entries of the log that are read at once; each is one call of a worker, 256 events at most.
     private static let page = 128
+    static let mostInPage = page * 256
     /// Batches before other queues have their turn.
     private static let turn = 32
 
@@ -23,10 +24,13 @@ struct QueueArchive {
     init(_ name: QueueName, _ archiver: Archiver) {
         self.name = name
         self.archiver = archiver
-        duty = Duty("archive/\(name)", owner: archiver.owner, time: archiver.options.dutyTime)
+        duty = Duty(Self.duty(of: name), owner: archiver.owner, time: archiver.options.dutyTime)
         wait = archiver.options.shortestWait
         lag = Gauge(label: "godwit_history_lag_seconds", dimensions: [("queue", name.text)])
     }
+
+    /// The note of the process that archives a queue.
+    static func duty(of queue: QueueName) -> String { "archive/\(queue)" }
 
     /// Moves what waits, if it is this process's turn and duty; returns how long to wait then.
     mutating func once() async throws -> Duration {
@@ -87,14 +91,15 @@ struct QueueArchive {
     }
 
     private func read(after position: EventPosition?) async throws -> Batch? {
-        let enough = archiver.options.batchRows ?? archiver.history.batchRows
+        let enough = archiver.options.rows(at: archiver.history.batchRows)
+        let limit = max(1, min(Self.page, enough / 64))
         var place = position
         var batch: Batch?
         var names = kinds.names.withLock { $0 }
         var isFresh = false
         while (batch?.rows.count ?? 0) < enough {
             let page = try await archiver.broker.eventLog.events(
-                in: name, after: place, limit: Self.page)
+                in: name, after: place, limit: limit)
             guard let last = page.last else { break }
             place = last.position
             var next = batch ?? Batch(rows: [], position: last.position)
@@ -113,7 +118,7 @@ struct QueueArchive {
                 }
             }
             batch = next
-            if page.count < Self.page { break }
+            if page.count < limit { break }
         }
         return batch
     }

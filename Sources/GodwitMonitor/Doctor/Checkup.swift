@@ -60,12 +60,15 @@ public struct Checkup: Sendable {
             }
         }
         let source = AdviceSource(broker, history: history)
+        var duties = ArchiveDuties()
         for queue in queues {
             report.add(first[queue] ?? Look(), of: queue)
             report.add(try await source.advice(for: queue))
-            report.add(try await broker.eventLog.backlog(of: queue), of: queue, at: now)
+            let backlog = try await broker.eventLog.backlog(of: queue)
+            report.add(backlog, of: queue, at: now, isKept: history != nil)
+            if history != nil { try await duties.look(at: queue, backlog, on: broker.board) }
         }
-        try await archiver(into: &report)
+        report.add(duties)
         return report
     }
 
@@ -166,24 +169,6 @@ public struct Checkup: Sendable {
         }
         return found
     }
-
-    /// Events that wait need somebody who archives them.
-    private func archiver(into report: inout Report) async throws(BrokerError) {
-        guard history != nil else { return }
-        let duties = try await broker.board.notes(in: .duties)
-        if duties.isEmpty {
-            report.findings.append(
-                Diagnosis(
-                    .note, "archiver", "nobody",
-                    "No process has a duty on the board: nothing moves events into the history. Run the "
-                        + "archiver in one of the workers."))
-        } else {
-            report.findings.append(
-                Diagnosis(
-                    .good, "archiver", duties.map(\.name).sorted().joined(separator: ", "),
-                    "somebody has the duty"))
-        }
-    }
 }
 
 extension Checkup.Report {
@@ -203,7 +188,8 @@ extension Checkup.Report {
         for stuck in look.stuck {
             findings.append(
                 Diagnosis(
-                    .problem, subject, stuck.kind.rawValue, "\(stuck.sentence) Next: \(stuck.next)"))
+                    .problem, subject, stuck.kind.rawValue, "\(stuck.sentence) Next: \(stuck.next)")
+            )
         }
         faults += look.faults
         stuck += look.stuck
@@ -220,7 +206,10 @@ extension Checkup.Report {
         self.advice += advice
     }
 
-    mutating func add(_ backlog: EventBacklog, of queue: QueueName, at now: Timestamp) {
+    /// `isKept`: a history is configured, so that waiting events are late even where none was ever archived.
+    mutating func add(
+        _ backlog: EventBacklog, of queue: QueueName, at now: Timestamp, isKept: Bool
+    ) {
         let subject = "events of \(queue)"
         if backlog.dropped > 0 {
             findings.append(
@@ -229,7 +218,7 @@ extension Checkup.Report {
                     "Events were dropped unarchived since the queue was first used: the history has a "
                         + "hole; no message was touched."))
         }
-        guard let oldest = backlog.oldestAt, backlog.archived != nil else { return }
+        guard let oldest = backlog.oldestAt, isKept || backlog.archived != nil else { return }
         let age = Double((now - oldest).milliseconds) / 1000
         if age > 300 {
             findings.append(
@@ -257,7 +246,9 @@ extension Diagnosis {
         case .mended(let text):
             self.init(.note, subject, isDone ? "mended \(name)" : "can mend \(name)", text)
         case .gone:
-            self.init(.note, subject, "\(name) is gone", "It was no longer there when it was to be mended.")
+            self.init(
+                .note, subject, "\(name) is gone",
+                "It was no longer there when it was to be mended.")
         case .refused(let text):
             self.init(.note, subject, "can't mend \(name)", text)
         }

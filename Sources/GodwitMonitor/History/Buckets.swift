@@ -7,10 +7,12 @@ import Histogram
 /// of its values wide, and its middle stands for them). Percentiles are by nearest rank.
 /// <http://hdrhistogram.org>
 struct Buckets {
-    /// 34 years; longer ones count as that.
-    static let limit: UInt64 = 1 << 40
+    /// 99 days; longer ones count as that in percentiles.
+    static let limit: UInt64 = 1 << 33
 
-    private var histogram = Histogram<UInt64>(numberOfSignificantValueDigits: .two)
+    // Why the whole range at once, 27 KB: a histogram that grows took half of the archiver's time.
+    private var histogram = Histogram<UInt64>(
+        highestTrackableValue: limit, numberOfSignificantValueDigits: .two)
 
     init() {}
 

@@ -9,11 +9,22 @@ public enum History {
 
     /// `sqlite:PATH` or `clickhouse+http(s)://[USER@]HOST[:PORT][/DATABASE]`; the port is 8123, or 8443 with
     /// TLS, the database `godwit`, unless they are named. The password is ``passwordVariable``'s, unless given.
+    ///
+    /// With `creates` false nothing is made: a history that is not there is an error, and in ClickHouse a
+    /// user who may only read is enough.
     public static func open(
-        _ url: String, password given: String? = nil
+        _ url: String, password given: String? = nil, creates: Bool = true
     ) async throws(HistoryError) -> any HistoryStore {
         if url.hasPrefix("sqlite:") {
-            return try SQLiteHistory(path: String(url.dropFirst("sqlite:".count)))
+            let path = String(url.dropFirst("sqlite:".count))
+            guard creates || FileManager.default.fileExists(atPath: path) else {
+                throw .invalid(
+                    .init(
+                        what: "open the history", location: "the history file '\(path)'",
+                        cause: "there is no such file",
+                        advice: "Check the path; an Archiver makes it at its first start."))
+            }
+            return try await SQLiteHistory.opened(path)
         }
         let isTLS = url.hasPrefix("clickhouse+https://")
         guard isTLS || url.hasPrefix("clickhouse+http://"),
@@ -36,9 +47,10 @@ public enum History {
         let password = given ?? ProcessInfo.processInfo.environment[passwordVariable]
         let database = parts.path.drop { $0 == "/" }
         return try await ClickHouseHistory(
-            host: host.trimmingCharacters(in: ["[", "]"]), port: parts.port ?? (isTLS ? 8443 : 8123),
+            host: host.trimmingCharacters(in: ["[", "]"]),
+            port: parts.port ?? (isTLS ? 8443 : 8123),
             database: database.isEmpty ? "godwit" : String(database), user: parts.user,
-            password: password?.isEmpty == true ? nil : password, isTLS: isTLS)
+            password: password?.isEmpty == true ? nil : password, isTLS: isTLS, creates: creates)
     }
 
     private static func refusal(_ cause: String, _ advice: String) -> HistoryError {

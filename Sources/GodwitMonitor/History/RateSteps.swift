@@ -15,7 +15,8 @@ struct RateSteps: Sendable {
                 .init(
                     what: "read the rate", location: location,
                     cause: "a range of \(span.length) ms in steps of \(step)",
-                    advice: "Ask for 1 to \(HistoryBounds.steps) steps: longer ones, or a shorter range."
+                    advice:
+                        "Ask for 1 to \(HistoryBounds.steps) steps: longer ones, or a shorter range."
                 ))
         }
     }

@@ -143,7 +143,9 @@ struct Family: Sendable {
 
     /// Puts what goes beyond the bound of (queue, kind) pairs under `_other`.
     private mutating func bound(_ labels: inout [MetricFamily.Label]) {
-        let places = labels.indices.filter { ["queue", "kind", "stream"].contains(labels[$0].name) }
+        let places = labels.indices.filter {
+            ["queue", "kind", "stream"].contains(labels[$0].name)
+        }
         if places.isEmpty { return }
         let other = OpenMetricsFactory.other
         let key = places.map { labels[$0].value }.joined(separator: "\u{0}")

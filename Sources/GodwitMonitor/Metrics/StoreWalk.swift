@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Godwit
-import MessagePack
 
 /// One walk over the registry of a store's queues and streams: bounded, and read only.
 package struct StoreWalk: Sendable {
@@ -26,31 +25,7 @@ package struct StoreWalk: Sendable {
     var streams: [(name: QueueName, counts: StreamCounts)] = []
     var slots: [String: Slots] = [:]
 
-    struct TooSlow: Error, CustomStringConvertible {
-        let patience: Duration
-        var description: String {
-            """
-            the store did not answer within \(patience): its gauges are left out until it does. \
-            Look at `godwit_store_seconds` and at the store's own log.
-            """
-        }
-    }
-
-    /// Walks; throws ``TooSlow`` when it takes longer than `patience`.
-    static func take(_ broker: any Broker, within patience: Duration) async throws -> StoreWalk {
-        try await withThrowingTaskGroup(of: StoreWalk.self) { group in
-            group.addTask { try await take(broker) }
-            group.addTask {
-                try await Task.sleep(for: patience)
-                throw TooSlow(patience: patience)
-            }
-            defer { group.cancelAll() }
-            guard let walk = try await group.next() else { throw CancellationError() }
-            return walk
-        }
-    }
-
-    private static func take(_ broker: any Broker) async throws -> StoreWalk {
+    static func take(_ broker: any Broker) async throws -> StoreWalk {
         var walk = StoreWalk(at: broker.time.now() + broker.clockOffset)
         let names = Array(try await broker.inspector.queues().prefix(queueLimit))
         // Eight at a time, which a store behind a pipeline answers in few trips.
@@ -75,11 +50,10 @@ package struct StoreWalk: Sendable {
 
     /// The slots of those who left a beat, by queue.
     package static func slots(of notes: [Note]) -> [String: Slots] {
-        let decoder = MessagePackDecoder()
         var slots: [String: Slots] = [:]
         for note in notes {
             // A note of a later version that does not decode is a worker that is not counted.
-            guard let beat = try? decoder.decode(WorkerBeat.self, from: note.bytes) else {
+            guard let beat = WorkerBeat(note) else {
                 continue
             }
             let busy = max(0, min(beat.busy, beat.slots))

@@ -3,7 +3,8 @@
 -- Guarantee: no message is lost: a place is dropped only after the message stands in its own.
 -- KEYS[1] tag   KEYS[2] markers
 -- ARGV[1] what   ARGV[2] id, member or key   ARGV[3] place   ARGV[4] '1': only say
--- Returns: {0} it is not there · {1, what was or would be done} · {2, why it can't be}
+-- Returns: {0} it is not there · {1, what was or would be done} · {2, why it can't be};
+--   of 'ids' with a cursor as ARGV[2]: {the next cursor, ids of messages}
 -- Cost: O(1); home, stray and ghosts + one pass over lists of at most 100,000 entries.
 -- uses: kind put wake settings
 local what, subject, place, dry = ARGV[1], ARGV[2], ARGV[3], ARGV[4] == '1'
@@ -89,6 +90,14 @@ local function put_home(where, own, record)
   end
 end
 
+-- Ids of a slice of the bodies, without the bodies themselves: HKEYS would not be bounded.
+if what == 'ids' then
+  local slice = call('HSCAN', p, subject, 'COUNT', 200)
+  local ids = {}
+  for i = 1, #slice[2], 2 do ids[#ids + 1] = slice[2][i] end
+  return { slice[1], ids }
+end
+
 if what == 'home' then
   local id = subject
   local where, own, record = home(id)
@@ -107,7 +116,7 @@ if what == 'home' then
       call('HINCRBY', tag .. 'st', 'ghosts', -1)
     end)
   end
-  if not call('HEXISTS', tag .. 'k', kind(own)) then
+  if call('HEXISTS', tag .. 'k', kind(own)) == 0 then
     return { 2, 'its kind is not registered: enqueue one message of that kind' }
   end
   return mended('its place is restored from its record', function() put_home(where, own, record) end)

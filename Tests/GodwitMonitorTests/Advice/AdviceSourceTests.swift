@@ -17,7 +17,7 @@ import Testing
         var beat = Scenario.beat(slots: 4, busy: 4)
         beat.startedAt = clock.now()
         _ = try await books.board.write(
-            [UInt8](JSONEncoder().encode(beat)), as: "1", in: .workers, for: nil, if: .any)
+            beat.bytes(), as: "1", in: .workers, for: nil, if: .any)
         // Four slots at 2 s do 2/s; the line grows by one a second: 3/s × 2 s ÷ 0.7 = 8.6.
         let history = TestHistory(
             waitSeconds: 300, runSeconds: 2, runsPerSecond: 2, growthPerSecond: 1, slots: 4,
@@ -28,6 +28,7 @@ import Testing
         // The operator may say that such a wait is none.
         var targets = QueueTargets()
         targets.wait = 3600
+        targets.deadlineAt = clock.now() + .seconds(86_400)
         try await targets.write(of: "mail", to: books.board)
         #expect(try await QueueTargets.read(of: "mail", from: books.board) == targets)
         let calm = try await AdviceSource(books, history: history).advice(for: "mail")
@@ -109,7 +110,9 @@ struct TestHistory: HistoryStore {
     func groups(_ range: HistoryRange, limit: Int) async throws(HistoryError) -> [ErrorGroup] { [] }
     func rate(_ range: HistoryRange, step: Duration) async throws(HistoryError) -> [RunRate] { [] }
     func runs(of id: MessageID) async throws(HistoryError) -> [RunRow] { [] }
-    func prune(_ keep: HistoryRetention, now: Timestamp) async throws(HistoryError) -> Bool { false }
+    func prune(_ keep: HistoryRetention, now: Timestamp) async throws(HistoryError) -> Bool {
+        false
+    }
     func audit(_ entry: AuditEntry) async throws(HistoryError) {}
     func audits(_ range: HistoryRange, limit: Int) async throws(HistoryError) -> [AuditEntry] { [] }
     func shutdown() async {}

@@ -56,7 +56,22 @@ import Testing
         let advice = try #require(
             Adviser(QueuePanes(short: short, long: pane), Scenario.now()).advice().first)
         #expect(advice.kind == .errors)
-        #expect(advice.sentence.contains("17 × '\\u{1b}[2Jno such user' (job, first 2 h ago, last 3 s ago)"))
+        #expect(
+            advice.sentence.contains(
+                "17 × '\\u{1b}[2Jno such user' (job, first 2 h ago, last 3 s ago)"))
+    }
+
+    @Test func `slots beyond the limit of leases are not asked for before the limit is raised`()
+        throws
+    {
+        for (name, sentence) in [
+            ("under the 18", "raise it to 18 first"), ("asks for 22", "raise it to 22 first"),
+        ] {
+            let scenario = try #require(Self.scenarios.first { $0.description.contains(name) })
+            let advice = Adviser(scenario.panes, scenario.now, scenario.targets).advice()
+            #expect(advice.contains { $0.sentence.contains(sentence) }, "\(advice.map(\.sentence))")
+            #expect(advice.allSatisfy { $0.slots == nil })
+        }
     }
 
     @Test func `a plan knows when no number of slots helps and when a tail remains`() {
@@ -66,8 +81,10 @@ import Testing
         #expect(FinishPlan(jobs: 100, meanRun: 600, p95Run: 900, within: 3600, slots: 22).isInTime)
         #expect(!FinishPlan(jobs: 100, meanRun: 600, p95Run: 900, within: 3600, slots: 21).isInTime)
         #expect(
-            FinishPlan(jobs: 9, meanRun: 600, p95Run: 3600, within: 3600, slots: 9).slotsNeeded == nil)
+            FinishPlan(jobs: 9, meanRun: 600, p95Run: 3600, within: 3600, slots: 9).slotsNeeded
+                == nil)
         #expect(FinishPlan(jobs: 0, meanRun: 1, p95Run: 1, within: 1, slots: 0).isInTime)
-        #expect(FinishPlan(jobs: 10, meanRun: 300, p95Run: 1000, within: 1500, slots: 1).hasLongTail)
+        #expect(
+            FinishPlan(jobs: 10, meanRun: 300, p95Run: 1000, within: 1500, slots: 1).hasLongTail)
     }
 }

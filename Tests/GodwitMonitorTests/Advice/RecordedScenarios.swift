@@ -31,6 +31,17 @@ extension Scenario {
             now: now(ready: 5000, leased: 8, oldest: 900, limit: 8, workers: full),
             expected: [.leaseLimit, .backlog]),
         Scenario(
+            description:
+                "12 of work on 8 slots, and a limit of twelve leases under the 18 it needs",
+            panes: overload,
+            now: now(ready: 5000, leased: 8, oldest: 900, limit: 12, workers: full),
+            expected: [.leaseLimit, .backlog]),
+        Scenario(
+            // 6 of 8 slots on average: 3/s × 2 s ÷ 0.7 is 9, yet slots are free a quarter of the time.
+            description: "waits in bursts, while slots are busy to three quarters",
+            panes: steady { pane($0, in: 3, wait: 90) },
+            now: now(ready: 20, oldest: 130, workers: full), expected: []),
+        Scenario(
             description: "one of two kinds has no worker", panes: calm,
             now: now(
                 ready: 40, oldest: 300, workers: [beat(busy: 4, kinds: ["mail.v1"])],
@@ -73,7 +84,8 @@ extension Scenario {
             panes: steady { pane($0, in: 6, out: 4, wait: 400) },
             now: now(ready: 5000, oldest: 900, workers: nil), expected: []),
         Scenario(
-            description: "one idle slot at the moment of the look", panes: steady { pane($0, in: 2.4, wait: 70) },
+            description: "one idle slot at the moment of the look",
+            panes: steady { pane($0, in: 2.4, wait: 70) },
             now: now(ready: 20, oldest: 130, workers: [beat(busy: 7)]), expected: []),
         Scenario(
             description: "a redrive of 5000 dead letters, half an hour ago",
@@ -86,7 +98,8 @@ extension Scenario {
             panes: steady { pane($0, in: 2, wait: 3600) },
             now: now(workers: [beat(busy: 4)], clockSteps: 1), expected: [.clockStep]),
         Scenario(
-            description: "waits within what the operator allows", panes: steady { pane($0, in: 6, out: 4, wait: 400) },
+            description: "waits within what the operator allows",
+            panes: steady { pane($0, in: 6, out: 4, wait: 400) },
             now: now(ready: 5000, oldest: 900, workers: full), targets: targets { $0.wait = 3600 },
             expected: []),
     ]
@@ -174,6 +187,26 @@ extension Scenario {
             now: now(ready: 92, leased: 8, oldest: 20, workers: full),
             targets: targets { $0.deadline = 3600 }, expected: [.deadline], slots: 22...22),
         Scenario(
+            description: "59 minutes of the hour are gone, and 50 minutes of work are left",
+            panes: steady { pane($0, in: 0.008, wait: 1, run: 600, p95: 600, busy: 4.8) },
+            now: now(ready: 32, leased: 8, oldest: 20, workers: full),
+            targets: targets { $0.deadlineAt = at + .seconds(60) }, expected: [.deadline]),
+        Scenario(
+            description: "an hour is left for 50 minutes of work",
+            panes: steady { pane($0, in: 0.008, wait: 1, run: 600, p95: 600, busy: 4.8) },
+            now: now(ready: 32, leased: 8, oldest: 20, workers: full),
+            targets: targets { $0.deadlineAt = at + .seconds(3600) }, expected: []),
+        Scenario(
+            description: "a deadline that is over, with work left",
+            panes: steady { pane($0, in: 0.008, wait: 1, run: 600, p95: 600, busy: 4.8) },
+            now: now(ready: 32, leased: 8, oldest: 20, workers: full),
+            targets: targets { $0.deadlineAt = at + .seconds(-60) }, expected: [.deadline]),
+        Scenario(
+            description: "a deadline that asks for 22 slots under a limit of sixteen leases",
+            panes: steady { pane($0, in: 0.008, wait: 1, run: 600, p95: 900, busy: 4.8) },
+            now: now(ready: 92, leased: 8, oldest: 20, limit: 16, workers: full),
+            targets: targets { $0.deadline = 3600 }, expected: [.deadline]),
+        Scenario(
             description: "letters that take longer than there is time",
             panes: steady { pane($0, in: 0.008, wait: 1, run: 600, p95: 4000, busy: 4.8) },
             now: now(ready: 92, leased: 8, oldest: 20, workers: full),
@@ -189,7 +222,9 @@ extension Scenario {
             now: now(ready: 9, oldest: 4, workers: [beat(busy: 7)]), expected: []),
         Scenario(
             description: "load 12 on 8 slots for hours: 12 ÷ 0.7 = 18 slots", panes: overload,
-            now: now(ready: 7000, oldest: 1500, workers: [beat(slots: 4, busy: 4), beat(2, slots: 4, busy: 4)]),
+            now: now(
+                ready: 7000, oldest: 1500,
+                workers: [beat(slots: 4, busy: 4), beat(2, slots: 4, busy: 4)]),
             expected: [.addWorkers, .backlog], slots: 18...18),
     ]
 

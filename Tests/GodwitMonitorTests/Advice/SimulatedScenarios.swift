@@ -14,7 +14,8 @@ extension Scenario {
             Simulation(
                 seed: 2, slots: 12, rate: { _ in 3.9 }, peak: 3.9, service: .lognormal(2, 2))),
         simulate(
-            "30 % more comes than four slots can do: load 5.2, so 8 slots", [.addWorkers, .backlog],
+            "30 % more comes than four slots can do: load 5.2, so 8 slots",
+            [.addWorkers, .backlog],
             slots: 7...8,
             Simulation(
                 seed: 3, slots: 4, rate: { _ in 2.6 }, peak: 2.6, service: .exponential(2))),

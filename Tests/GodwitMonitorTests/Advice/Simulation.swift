@@ -150,7 +150,8 @@ extension Simulation.Outcome {
             slots: Double(slots),
             busySlots: looks.reduce(0) { $0 + $1.busy } / Double(max(1, looks.count)),
             leastReady: looks.map(\.ready).min(),
-            kinds: [.init(kind: kind, runs: ended.count, meanWait: wait, meanRun: run, p95Run: p95)])
+            kinds: [.init(kind: kind, runs: ended.count, meanWait: wait, meanRun: run, p95Run: p95)]
+        )
     }
 
     func panes(slots: Int, kind: String = "job") -> QueuePanes {

@@ -153,8 +153,11 @@ import Testing
                         scene.test.advance(by: .seconds(30))
                     }
                     try await scene.deliver()
+                    // Letters that were counted twice may raise the count, but open no group again.
+                    let phases = try scene.phases()
                     #expect(
-                        try scene.phases() == ["first"], "\(word) call \(place), \(losesReply)")
+                        phases == ["first"] || (word == .board && phases == ["first", "update"]),
+                        "\(word) call \(place), \(losesReply): \(phases)")
                 }
             }
         }

@@ -46,19 +46,19 @@ struct AlertScene: Sendable {
 
     func channel(_ form: AlertChannel.Form) -> AlertChannel {
         AlertChannel(
-            name: "default", form: form, url: .environment("GODWIT_TEST_HOOK"),
-            secret: .environment("GODWIT_TEST_SECRET"))
+            name: "default", form: form, url: .environment("GODWIT_ALERT_TEST_HOOK"),
+            secret: .environment("GODWIT_ALERT_TEST_SECRET"))
     }
 
     func sender(
-        pace: Duration = .zero, deadline: Duration = .seconds(5), port: Int? = nil
+        pace: Duration = .zero, deadline: Duration = .seconds(60), port: Int? = nil
     ) -> AlertSender {
         let port = port ?? server.port
         var options = AlertSender.Options(
             secrets: SecretReader(
                 environment: [
-                    "GODWIT_TEST_HOOK": "http://\(Self.host):\(port)/hook/SECRETwxyz",
-                    "GODWIT_TEST_SECRET": "whsec",
+                    "GODWIT_ALERT_TEST_HOOK": "http://\(Self.host):\(port)/hook/SECRETwxyz",
+                    "GODWIT_ALERT_TEST_SECRET": "whsec",
                 ], folder: nil))
         options.guardian = DialGuard(listed: [.init(host: Self.host, port: port)])
         options.pace = pace

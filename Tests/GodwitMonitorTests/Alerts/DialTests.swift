@@ -90,6 +90,15 @@ import Testing
     }
 
     @Test
+    func `the process lists hosts by a variable, and a bad list allows nothing`() {
+        #expect(DialGuard.of([:]) == DialGuard())
+        #expect(
+            DialGuard.of(["GODWIT_ALERT_HOSTS": "chat.local, hooks.internal:8080"]).listed
+                == [.init(host: "chat.local"), .init(host: "hooks.internal", port: 8080)])
+        #expect(DialGuard.of(["GODWIT_ALERT_HOSTS": "chat.local,u@x"]) == DialGuard())
+    }
+
+    @Test
     func `only https on port 443 passes unless the operator listed the host`() throws {
         #expect(isRefused("http://hooks.example/x"))
         #expect(isRefused("https://hooks.example:8443/x"))

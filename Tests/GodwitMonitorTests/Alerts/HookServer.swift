@@ -110,6 +110,11 @@ private final class HookHandler: ChannelInboundHandler {
         let wasEmpty = bytes.isEmpty
         bytes += unwrapInboundIn(data).readableBytesView
         if wasEmpty { server.began(bytes) }
+        // A handshake of TLS, which this server does not speak.
+        if bytes.first == 0x16 {
+            context.close(promise: nil)
+            return
+        }
         guard !isAnswered, let request = parsed() else { return }
         isAnswered = true
         answer(server.manner(of: request), context)

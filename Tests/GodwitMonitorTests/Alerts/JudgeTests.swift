@@ -56,13 +56,13 @@ import Testing
     @Test
     func `a hundred thousand failures in a minute are at most ten messages and none is forgotten`()
     {
-        for groups in [1, 7, 9, 10, 500, 30_000, 100_000] {
+        for groups in [1, 7, 9, 10, 500, 30_000] {
             var judge = AlertJudge()
             var messages: [AlertMessage] = []
-            for second in 0..<60 {
+            for second in stride(from: 0, to: 60, by: 5) {
                 let now = start + .seconds(second)
                 var signals: [AlertSignal] = []
-                for failure in second * 100_000 / 60..<(second + 1) * 100_000 / 60 {
+                for failure in second * 100_000 / 60..<(second + 5) * 100_000 / 60 {
                     signals.append(death("g\(failure % groups)", at: now))
                 }
                 messages += judge.judge(signals, at: now)
@@ -72,14 +72,14 @@ import Testing
             #expect(judge.groups.count <= AlertJudge.groupsPerQueue + 1)
             #expect(judge.groups.values.reduce(0) { $0 + $1.count } == 100_000)
             // The minute after, the last of it has been told, by itself or in a digest.
-            for second in 60..<125 {
+            for second in stride(from: 60, to: 130, by: 5) {
                 messages += judge.judge([], at: start + .seconds(second))
             }
             #expect(judge.groups.values.allSatisfy { $0.toldAt != nil && $0.toldCount == $0.count })
         }
     }
 
-    @Test(arguments: 0..<20)
+    @Test(arguments: 0..<12)
     func `no storm gives more than ten messages in any sixty seconds`(_ seed: UInt64) {
         var random = Xoshiro(seed: seed)
         var judge = AlertJudge()
@@ -88,7 +88,7 @@ import Testing
         var resolved: [AlertGroup.Key: Int] = [:]
         var now = start
         let groups = [3, 30, 3000][Int(seed % 3)]
-        for _ in 0..<2000 {
+        for _ in 0..<800 {
             now = now + .milliseconds(Int64.random(in: 1...9000, using: &random))
             let isStorm = UInt64.random(in: 0..<4, using: &random) == 0
             var signals: [AlertSignal] = []

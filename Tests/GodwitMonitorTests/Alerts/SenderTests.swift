@@ -156,10 +156,11 @@ import Testing
             let gone = await scene.sender(port: 1).test(scene.channel(.generic))
             #expect(!gone.isDelivered)
             #expect(!"\(gone)".contains("SECRET"))
-            let missing = AlertChannel(name: "x", form: .slack, url: .environment("GODWIT_NONE"))
+            let missing = AlertChannel(
+                name: "x", form: .slack, url: .environment("GODWIT_ALERT_NONE"))
             let trial2 = await scene.sender().test(missing)
             #expect(!trial2.isDelivered)
-            #expect(trial2.text.contains("GODWIT_NONE"))
+            #expect(trial2.text.contains("GODWIT_ALERT_NONE"))
             let inner = AlertChannel(
                 name: "x", form: .slack, url: .clear("https://169.254.169.254/latest/SECRETx"))
             let trial3 = await scene.sender().test(inner)
@@ -174,18 +175,76 @@ import Testing
             .appendingPathComponent("godwit-secrets-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
-        try Data("  in the file\n".utf8).write(to: folder.appendingPathComponent("hook"))
-        try Data(repeating: 65, count: 5000).write(to: folder.appendingPathComponent("big"))
+        for name in ["alert-hook", "db-password"] {
+            try Data("  in the file\n".utf8).write(to: folder.appendingPathComponent(name))
+        }
+        try Data(repeating: 65, count: 5000).write(to: folder.appendingPathComponent("alert-big"))
         let reader = SecretReader(
-            environment: ["GODWIT_A": "a", "HOME": "/root"], folder: folder.path)
-        #expect(try reader.text(at: .environment("GODWIT_A")) == "a")
-        #expect(try reader.text(at: .file("hook")) == "in the file")
+            environment: ["GODWIT_ALERT_A": "a", "GODWIT_REDIS_PASSWORD": "p", "HOME": "/root"],
+            folder: folder.path)
+        #expect(try reader.text(at: .environment("GODWIT_ALERT_A")) == "a")
+        #expect(try reader.text(at: .file("alert-hook")) == "in the file")
         #expect(try reader.text(at: .clear("x")) == "x")
         for place in [
-            SecretPlace.environment("HOME"), .environment("GODWIT_B"), .file("../hook"),
-            .file("none"), .file("big"), .file("/etc/hostname"), .clear(""),
+            SecretPlace.environment("HOME"), .environment("GODWIT_ALERT_B"),
+            .environment("GODWIT_REDIS_PASSWORD"), .file("db-password"), .file("../alert-hook"),
+            .file("alert-none"), .file("alert-big"), .file("/etc/hostname"), .clear(""),
         ] {
             #expect(throws: WebhookRefusal.self, "\(place)") { try reader.text(at: place) }
+        }
+    }
+
+    @Test
+    func `a channel that lets wait for hours loses no alert, and a day ends them`() async throws {
+        try await AlertScene.run(answering: { _, number in
+            number < 30 ? .status(429, headers: ["retry-after: 100"]) : .status(200)
+        }) { scene in
+            let watch = scene.watch()
+            await watch.look()
+            try await scene.bury(5) { "failure \(["a", "b", "c", "d", "e"][$0])" }
+            #expect(await watch.look().enqueued == 5)
+            let sender = scene.sender()
+            let queue = scene.test.queue(AlertQueue.name)
+            let report = try await scene.test.drain(queue, untilEmpty: true) {
+                sender.register(in: &$0)
+            }
+            #expect(report.runs.count > 100, "each of them waited more than 20 times")
+            #expect(report.acked == 5)
+            #expect(try await scene.test.broker.inspector.counts(of: AlertQueue.name).dead == 0)
+        }
+        try await AlertScene.run(answering: { _, _ in .status(500) }) { scene in
+            try await enqueueOne(scene)
+            let sender = scene.sender()
+            let start = scene.test.clock.now()
+            let report = try await scene.test.drain(
+                scene.test.queue(AlertQueue.name), untilEmpty: true
+            ) { sender.register(in: &$0) }
+            #expect(report.runs.count > 20)
+            #expect(scene.test.clock.now() - start >= .seconds(86_400))
+            #expect(try await scene.test.broker.inspector.counts(of: AlertQueue.name).dead == 1)
+        }
+    }
+
+    @Test
+    func `a secret that can't be read is waited for, and ends with a word in the log`()
+        async throws
+    {
+        try await AlertScene.run { scene in
+            try await enqueueOne(scene)
+            let sender = AlertSender(
+                on: scene.test.broker,
+                options: AlertSender.Options(secrets: SecretReader(environment: [:], folder: nil)))
+            var report = try await scene.deliver(by: sender)
+            guard case .retry(_, let reason) = report.runs.first?.verdict else {
+                Issue.record("not to be repeated: \(report)")
+                return
+            }
+            #expect(reason.contains("GODWIT_ALERT_TEST_HOOK"))
+            scene.test.advance(by: .seconds(86_400))
+            report = try await scene.deliver(by: sender)
+            #expect(
+                report.runs.last.map { if case .reject = $0.verdict { true } else { false } }
+                    == true)
         }
     }
 }

@@ -33,8 +33,17 @@ import Testing
         #expect(!text.contains(">"))
         #expect(
             text.contains(
-                "&lt;!channel&gt; &lt;@U1&gt; &lt;https://evil|https://bank.example&gt; a &amp; b &amp;lt;!here&amp;gt;"
+                "&lt;!channel&gt; &lt;@\u{2060}U1&gt; &lt;https://evil|https://bank.example&gt; a &amp; b &amp;lt;!here&amp;gt;"
             ))
+        // Hidden characters between go first, so that they do not keep the joiner away.
+        let other = try slack("@here @\u{200B}all @everyone [log in](https://evil) [a]\u{200B}(b)")
+        for mark in ["@h", "@a", "@e", "]("] {
+            #expect(!other.unicodeScalars.contains(mark.unicodeScalars), "\(mark)")
+        }
+        #expect(other.contains("@\u{2060}here @\u{2060}all"))
+        #expect(other.contains("]\u{2060}(https://evil) [a]\u{2060}(b)"))
+        let linked = try WebhookBody.slack(alert("x"), link: "https://ops.example/@me")
+        #expect(String(decoding: linked, as: UTF8.self).contains("https://ops.example/@me"))
     }
 
     @Test
@@ -95,6 +104,15 @@ import Testing
         #expect(AlertRule(name: "a", trigger: .age, threshold: 0).problem != nil)
         #expect(AlertRule(name: "a", trigger: .age, windowSeconds: 1).problem != nil)
         #expect(AlertRule(name: "a", trigger: .age, channels: []).problem != nil)
+        for query in [
+            "args.n:5", "key:a", "tag:a", "trace:a", "size>1", "timeout", "-has:args.n",
+            "kind:mail args.user.id:7",
+        ] {
+            let problem = AlertRule(name: "a", trigger: .newGroup, query: query).problem
+            #expect(problem?.contains("without bodies") == true, "\(query)")
+        }
+        let fit = "kind:mail error:\"timed out\" attempt>2 -fingerprint:a worker:7"
+        #expect(AlertRule(name: "a", trigger: .newGroup, query: fit).problem == nil)
         func channel(_ url: SecretPlace) -> AlertChannel {
             AlertChannel(name: "c", form: .slack, url: url)
         }
@@ -103,7 +121,9 @@ import Testing
         #expect(channel(.environment("AWS_SECRET_ACCESS_KEY")).problem != nil)
         #expect(channel(.file("../../etc/passwd")).problem != nil)
         #expect(channel(.file("..")).problem != nil)
-        #expect(channel(.file("hook-url")).problem == nil)
+        #expect(channel(.file("alert-hook-url")).problem == nil)
+        #expect(channel(.file("db-password")).problem != nil)
+        #expect(channel(.environment("GODWIT_REDIS_PASSWORD")).problem != nil)
         #expect(channel(.clear("https://u@hooks.example/x")).problem != nil)
         var dumped = ""
         dump(channel(.clear("https://hooks.example/SECRET")), to: &dumped)

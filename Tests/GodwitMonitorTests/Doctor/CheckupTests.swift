@@ -30,7 +30,10 @@ import Testing
         let report = try await checkup(broker, clock)
         #expect(report.stuck.map(\.kind) == [.leaseNotReclaimed])
         #expect(!report.isClean)
-        #expect(report.findings.contains { $0.finding == "leaseNotReclaimed" && $0.sentence.contains("godwit worker list") })
+        #expect(
+            report.findings.contains {
+                $0.finding == "leaseNotReclaimed" && $0.sentence.contains("godwit worker list")
+            })
     }
 
     @Test func `what has moved on by the second look is none`() async throws {
@@ -55,7 +58,49 @@ import Testing
         #expect(report.advice.map(\.kind) == [.ratesUnknown])
     }
 
-    @Test func `a fault counts when it is seen twice, and is mended only when asked`() async throws {
+    @Test func `nothing that waits for a worker makes a store without workers no problem`()
+        async throws
+    {
+        let clock = VirtualClock()
+        let broker = MemoryBroker(time: clock)
+        var later = message(clock)
+        later.due = .after(.seconds(86_400))
+        _ = try await broker.enqueue([later], to: "mail")
+        clock.advance(by: .seconds(3600))
+        #expect(try await broker.board.notes(in: .workers) == [])
+        let report = try await Checkup(broker).run()
+        #expect(report.isClean, "\(report.findings)")
+    }
+
+    @Test func `events that nobody archives are told whatever other duties are held`() async throws
+    {
+        let clock = VirtualClock()
+        let broker = MemoryBroker(time: clock)
+        let history = TestHistory(
+            waitSeconds: 0, runSeconds: 0, runsPerSecond: 0, growthPerSecond: 0, slots: 0, busy: 0)
+        for queue: QueueName in ["mail", "sms"] {
+            _ = try await broker.enqueue([message(clock)], to: queue)
+            let taken = try await broker.reserve(ReserveRequest(1), from: queue).messages
+            _ = try await broker.settle(taken.map { Settlement($0.token, .ack) }, in: queue)
+        }
+        for duty in ["alerts", "prune", "archive/sms"] {
+            try await broker.board.write([1], as: duty, in: .duties, for: nil, if: .any)
+        }
+        clock.advance(by: .seconds(600))
+        let findings = try await Checkup(broker, history: history).run().findings
+        #expect(findings.filter { $0.subject == "archiver" }.map(\.finding) == ["nobody for mail"])
+        #expect(
+            findings.contains { $0.subject == "events of mail" && $0.sentence.contains("10 min") })
+        // Without a history nobody is missed.
+        let plain = try await Checkup(broker).run().findings
+        #expect(!plain.contains { $0.subject == "archiver" || $0.subject == "events of mail" })
+        try await broker.board.write([1], as: "archive/mail", in: .duties, for: nil, if: .any)
+        let held = try await Checkup(broker, history: history).run().findings
+        #expect(held.first { $0.subject == "archiver" }?.grade == .good)
+    }
+
+    @Test func `a fault counts when it is seen twice, and is mended only when asked`() async throws
+    {
         let clock = VirtualClock()
         let broker = FaultyBooks(MemoryBroker(time: clock))
         _ = try await broker.enqueue([message(clock)], to: "mail")
@@ -75,4 +120,3 @@ import Testing
         #expect(try await Checkup(broker).run().isClean)
     }
 }
-

@@ -9,6 +9,9 @@ final class FaultyBooks: Broker, Repairable {
     private let planted_ = Mutex<[Fault]>([])
     let notes: Mutex<[NoteFolder: [Note]]> = Mutex([:])
 
+    /// Nothing that it inspects is answered.
+    let isDown = Mutex(false)
+
     init(_ inner: any Broker) { self.inner = inner }
 
     var planted: [Fault] { planted_.withLock { $0 } }
@@ -31,7 +34,9 @@ final class FaultyBooks: Broker, Repairable {
     var time: any TimeSource { inner.time }
     var isShutDown: Bool { inner.isShutDown }
     var `operator`: any Operator { inner.operator }
-    var inspector: any Inspector { inner.inspector }
+    var inspector: any Inspector {
+        isDown.withLock { $0 } ? DownInspector() : inner.inspector
+    }
     var eventLog: any EventLog { inner.eventLog }
     var board: any Board { TestBoard(books: self) }
 

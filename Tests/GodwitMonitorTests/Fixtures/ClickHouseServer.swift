@@ -141,7 +141,10 @@ final class ClickHouseServer: Sendable {
     private static let users = """
         <?xml version="1.0"?>
         <yandex>
-          <profiles><default><max_memory_usage>2000000000</max_memory_usage></default></profiles>
+          <profiles>
+            <default><max_memory_usage>2000000000</max_memory_usage></default>
+            <reading><readonly>1</readonly></reading>
+          </profiles>
           <users>
             <default>
               <password></password><networks><ip>127.0.0.1</ip></networks>
@@ -151,6 +154,10 @@ final class ClickHouseServer: Sendable {
               <password>\(password)</password><networks><ip>127.0.0.1</ip></networks>
               <profile>default</profile><quota>default</quota>
             </guarded>
+            <reader>
+              <password></password><networks><ip>127.0.0.1</ip></networks>
+              <profile>reading</profile><quota>default</quota>
+            </reader>
           </users>
           <quotas><default></default></quotas>
         </yandex>

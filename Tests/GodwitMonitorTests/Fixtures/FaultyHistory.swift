@@ -7,8 +7,15 @@ import Synchronization
 final class FaultyHistory: HistoryStore {
     private let real: any HistoryStore
     private let state = Mutex((isDown: false, refused: 0))
+    /// Runs of this queue are never taken; as an outage or as a refusal.
+    let badQueue: String?
+    let isOutage: Bool
 
-    init(_ real: any HistoryStore) { self.real = real }
+    init(_ real: any HistoryStore, badQueue: String? = nil, isOutage: Bool = false) {
+        self.real = real
+        self.badQueue = badQueue
+        self.isOutage = isOutage
+    }
 
     var isDown: Bool {
         get { state.withLock { $0.isDown } }
@@ -31,6 +38,11 @@ final class FaultyHistory: HistoryStore {
 
     func add(_ rows: [RunRow], _ samples: [QueueSample]) async throws(HistoryError) {
         try pass()
+        if let badQueue, rows.contains(where: { $0.queue == badQueue }) {
+            let problem = BrokerError.Problem(
+                what: "add runs", location: "the history", cause: "of this queue", advice: "None.")
+            throw isOutage ? .unavailable(problem) : .invalid(problem)
+        }
         try await real.add(rows, samples)
     }
 

@@ -118,6 +118,32 @@ import Testing
         }
     }
 
+    @Test func `is read by a user who may do no more, and made by no look`() async throws {
+        let port = try await SharedClickHouse.port()
+        let name = SharedClickHouse.freshDatabase()
+        func look() async throws -> any HistoryStore {
+            try await History.open(
+                "clickhouse+http://reader@127.0.0.1:\(port)/\(name)", creates: false)
+        }
+        for _ in 0..<2 {
+            do {
+                _ = try await look()
+                Issue.record("a history that nobody made was opened")
+            } catch {
+                #expect("\(error)".contains("no history in the database '\(name)'"), "\(error)")
+            }
+        }
+        let archive = try await ClickHouseHistory(host: "127.0.0.1", port: port, database: name)
+        var random = RandomRows(seed: 23)
+        try await archive.add(random.rows(10), [])
+        let reader = try await look()
+        #expect(try await reader.runs(RunQuery(.all, limit: 100)).runs.count == 10)
+        #expect(try await reader.stats(.all).reduce(0) { $0 + $1.runs } == 10)
+        #expect(try await reader.groups(.all, limit: 10).isEmpty == false)
+        await reader.shutdown()
+        await archive.shutdown()
+    }
+
     @Test(arguments: ["a`b", "a.b", "", "x; DROP DATABASE default", "é", "a b"])
     func `has no database of a name that is not plain`(_ name: String) async throws {
         await #expect(throws: HistoryError.self) {
@@ -169,7 +195,8 @@ import Testing
             host: "127.0.0.1", port: port, database: SharedClickHouse.freshDatabase())
         var random = Seeded(23)
         let hostile: [String] = [
-            "'", "\\", "\\'", "\\\\'", "''", "\u{0}", "\\0", "\n", "\\n", "\u{7F}", "\\x27", "--", "/*",
+            "'", "\\", "\\'", "\\\\'", "''", "\u{0}", "\\0", "\n", "\\n", "\u{7F}", "\\x27", "--",
+            "/*",
             "`", "\"", "\u{2028}", "é", "😀", "\\N", "%", "{x:String}", "';",
         ]
         var texts = hostile

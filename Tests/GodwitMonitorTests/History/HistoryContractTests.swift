@@ -201,7 +201,9 @@ import Testing
                 rows[index * 10].run = UInt32(index)
             }
             try await history.add(rows, [])
-            let wanted = rows.filter { $0.id == rows[0].id }.sorted { $0.finishedAt < $1.finishedAt }
+            let wanted = rows.filter { $0.id == rows[0].id }.sorted {
+                $0.finishedAt < $1.finishedAt
+            }
             #expect(try await history.runs(of: rows[0].id) == wanted)
             #expect(wanted.count == 5)
             #expect(try await history.runs(of: MessageID(high: 1, low: 2)) == [])
@@ -244,7 +246,8 @@ import Testing
             }
             for entry in entries { try await history.audit(entry) }
             #expect(try await history.audits(.all, limit: 1_000_000_000) == entries.reversed())
-            #expect(try await history.audits(.all, limit: 2) == entries.reversed().prefix(2).map { $0 })
+            #expect(
+                try await history.audits(.all, limit: 2) == entries.reversed().prefix(2).map { $0 })
             var range = HistoryRange.all
             range.queue = RandomRows.queues[2]
             #expect(try await history.audits(range, limit: 10) == [entries[2]])
@@ -294,7 +297,9 @@ import Testing
                     queue: "mail", at: at, ready: 0, scheduled: 0, leased: 0, dead: 0, enqueued: 0,
                     ended: 0, oldestReadyMilliseconds: 0, slots: 0, busySlots: 0)
             }
-            let samples = [sample(RandomRows.start + .seconds(-60 * 86_400)), sample(RandomRows.start)]
+            let samples = [
+                sample(RandomRows.start + .seconds(-60 * 86_400)), sample(RandomRows.start),
+            ]
             try await history.add(old + new, samples)
             let now = RandomRows.start + .seconds(86_400)
             // Panes of whole hours outlive the rows.

@@ -77,12 +77,17 @@ struct RandomRows {
         }
     }
 
+    private mutating func one<Element>(of list: [Element]) -> Element {
+        list[Int.random(in: list.indices, using: &random)]
+    }
+
     mutating func row(at offset: Int64) -> RunRow {
         let finished = Self.start.milliseconds + offset
-        let move = [
-            Event.Move.ack, .ack, .ack, .ack, .retry, .release, .reject, .forward, .reclaim,
-            .crashLoop, .cancel, .purge, .payloadLost,
-        ].randomElement(using: &random)!
+        let move = one(
+            of: [
+                Event.Move.ack, .ack, .ack, .ack, .retry, .release, .reject, .forward, .reclaim,
+                .crashLoop, .cancel, .purge, .payloadLost,
+            ])
         let hasRun = move != .cancel && move != .purge
         // From milliseconds to a day, as jobs are.
         func duration() -> Int64 {
@@ -90,14 +95,15 @@ struct RandomRows {
         }
         let executed = finished - duration()
         // Sometimes a clock steps back.
-        let ready = executed - duration() + (Int.random(in: 0..<50, using: &random) == 0 ? 1 << 27 : 0)
-        let kind = Self.kinds.randomElement(using: &random)!
+        let ready =
+            executed - duration() + (Int.random(in: 0..<50, using: &random) == 0 ? 1 << 27 : 0)
+        let kind = one(of: Self.kinds)
         var row = RunRow(
             id: MessageID(
                 high: random.next() & ~0xF000 | 0x7000, low: random.next() >> 2 | 1 << 63),
             generation: UInt8.random(in: 0...255, using: &random),
             run: UInt32.random(in: 0...0xFF_FFFF, using: &random),
-            queue: Self.queues.randomElement(using: &random)!, kind: kind, verdict: move,
+            queue: one(of: Self.queues), kind: kind, verdict: move,
             attempt: UInt8.random(in: 0...255, using: &random),
             lost: UInt8.random(in: 0...3, using: &random),
             count: UInt16.random(in: 0...(.max), using: &random),
@@ -107,7 +113,7 @@ struct RandomRows {
             executedAt: hasRun ? Timestamp(milliseconds: executed) : nil,
             finishedAt: Timestamp(milliseconds: finished), reason: "", fingerprint: "")
         if row.isFailure {
-            row.reason = Self.reasons.randomElement(using: &random)!
+            row.reason = one(of: Self.reasons)
             row.fingerprint = Fingerprint(kind: kind, reason: row.reason).id
         }
         return row

@@ -51,8 +51,9 @@ struct Naive {
         }.map { key, rows in
             ErrorGroup(
                 fingerprint: key[0], queue: key[1], kind: key[2], count: rows.count,
-                firstAt: rows.map(\.finishedAt).min()!, lastAt: rows.map(\.finishedAt).max()!,
-                reason: rows[0].reason, samples: rows.map(\.id.description))
+                firstAt: rows.map(\.finishedAt).min() ?? range.from,
+                lastAt: rows.map(\.finishedAt).max() ?? range.to, reason: rows[0].reason,
+                samples: rows.map(\.id.description))
         }
     }
 

@@ -69,7 +69,9 @@ private func golden(_ name: String) throws -> String {
         #expect(buckets.dropLast().last?.le == "3600.0")
         #expect(buckets.last?.le == "+Inf")
         // 1 and 5 ms, then 6 ms; 2 s from the bucket of 2.5 s on; two hours only in the last.
-        #expect(buckets.map(\.count) == [2] + Array(repeating: 3, count: 7) + Array(repeating: 4, count: 8) + [5])
+        #expect(
+            buckets.map(\.count) == [2] + Array(repeating: 3, count: 7)
+                + Array(repeating: 4, count: 8) + [5])
         #expect(text.value("godwit_wait_seconds_count", labels) == 5)
         #expect(text.value("godwit_wait_seconds_sum", labels) == 7202.012)
     }
@@ -136,7 +138,8 @@ private func golden(_ name: String) throws -> String {
             """, .openMetrics
         ),
         ("application/openmetrics-text; version=0.0.1, text/plain; q=0.3", .plainText),
-        ("application/openmetrics-text;q=0.2, text/plain;q=0.4", .plainText), ("image/png", .openMetrics),
+        ("application/openmetrics-text;q=0.2, text/plain;q=0.4", .plainText),
+        ("image/png", .openMetrics),
     ])
     func `is what the scraper likes best`(accept: String?, format: MetricsFormat) {
         #expect(MetricsFormat(accept: accept) == format)

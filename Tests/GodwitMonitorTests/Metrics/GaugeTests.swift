@@ -87,6 +87,30 @@ import Testing
         #expect(text.types["godwit_jobs"] == nil)
     }
 
+    @Test(.timeLimit(.minutes(1)))
+    func `answer within their patience though a call of the store never ends`() async throws {
+        let factory = OpenMetricsFactory()
+        try await test.queue("mail").enqueue(Ping())
+        let gate = Gate()
+        test.broker.inject(.hang(gate), into: .inspect)
+        let gauges = StoreGauges(test.broker, metrics: factory, keptFor: .zero)
+        async let first = gauges.look()
+        async let second = gauges.look()
+        await gate.arrivals(1)
+        test.advance(by: StoreGauges.patience)
+        // One that comes to its turn only now is answered at once.
+        let looks = await [first, second, gauges.look(), gauges.look()]
+        #expect(looks.allSatisfy { !$0.isUp })
+        #expect(gauges.walkCount == 1, "no walks pile up behind the one that hangs")
+        let text = try ScrapedText(factory.text(with: looks[0].families))
+        #expect(
+            text.value("godwit_store_errors_total", ["word": "scrape", "cause": "timeout"]) == 1)
+        // Once it answers, there are gauges again.
+        gate.open()
+        while await !gauges.look().isUp { await Task.yield() }
+        #expect(gauges.walkCount == 2)
+    }
+
     @Test func `count the slots of those who left a beat`() throws {
         func note(_ beat: WorkerBeat) throws -> Note {
             Note(

@@ -46,8 +46,9 @@ struct ScrapedText {
             }
             samples.append(try Self.sample(line))
         }
-        guard Set(samples.map { [$0.name: "\($0.labels.sorted { $0.key < $1.key })"] }).count
-            == samples.count
+        guard
+            Set(samples.map { [$0.name: "\($0.labels.sorted { $0.key < $1.key })"] }).count
+                == samples.count
         else { throw Malformed(description: "a series is there twice") }
     }
 
@@ -100,7 +101,9 @@ struct ScrapedText {
                     }
                 }
                 guard labels.updateValue(String(value), forKey: key) == nil else { throw fail() }
-                if rest.first == "," { rest = rest.dropFirst() } else if rest.first != "}" {
+                if rest.first == "," {
+                    rest = rest.dropFirst()
+                } else if rest.first != "}" {
                     throw fail()
                 }
             }

@@ -27,10 +27,12 @@ import Testing
 
     @Test func `the act that was previewed gets the newest id of the preview`() throws {
         let text = try Self.text()
-        #expect(text.utf8.allSatisfy { byte in
-            (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
-                || [0x2D, 0x2E, 0x5F].contains(byte)
-        })
+        #expect(
+            text.utf8.allSatisfy { byte in
+                (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte)
+                    || (0x61...0x7A).contains(byte)
+                    || [0x2D, 0x2E, 0x5F].contains(byte)
+            })
         // The same query, written otherwise.
         let id = try BulkToken.check(
             text, verb: "redrive", query: Query("STATE:dead   name:mail.*"),

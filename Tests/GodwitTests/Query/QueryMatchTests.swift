@@ -53,16 +53,20 @@ import Testing
 
     @Test(arguments: [
         ("", true), ("state:dead", true), ("-state:dead", false), ("state:ready,dead", true),
-        ("kind:mail.*", true), ("name:mail.send", true), ("kind:mail", false), ("kind:mail.sen_", false),
-        ("kind:MAIL.send", false), ("queue:mail", true), ("id:0192F000-*", true), ("worker:17", true),
-        ("worker:1", false), ("tag:eu", true), ("tag:us", true), ("tag:e", false), ("-tag:eu", false),
+        ("kind:mail.*", true), ("name:mail.send", true), ("kind:mail", false),
+        ("kind:mail.sen_", false),
+        ("kind:MAIL.send", false), ("queue:mail", true), ("id:0192F000-*", true),
+        ("worker:17", true),
+        ("worker:1", false), ("tag:eu", true), ("tag:us", true), ("tag:e", false),
+        ("-tag:eu", false),
         ("key:HP1234", true), ("-key:HP9", true), ("-key:HP1234", false),
         ("trace:4bf92f3577b34da6a3ce929d0e0e4736", true),
         (#"error:"TIMED out""#, true), ("error:refused,timed", true), ("-error:refused", true),
         ("unique:x", false), ("-unique:x", true), ("has:unique", false), ("-has:unique", true),
         ("has:error,unique", true), ("fingerprint:0*", false),
         ("attempt>3", true), ("attempt>4", false), ("attempt:3..8", true), ("count:1,5", true),
-        ("lost:0", true), ("age>1h", true), ("age>2h", false), ("age>=2h", true), ("wait:10s..10s", true),
+        ("lost:0", true), ("age>1h", true), ("age>2h", false), ("age>=2h", true),
+        ("wait:10s..10s", true),
         ("run:90s..90s", true), ("run>90s", false), ("inserted>-3h", true), ("inserted>-1h", false),
         ("finished<-58m", true), ("due<+1h", false), ("-due<+1h", true),
         ("args.user.id:42", true), (#"args.user.id:"42""#, false), ("args.user.id:42.0", true),
@@ -74,7 +78,8 @@ import Testing
         ("args.list.0:b", false), ("args.list.9:b", false), ("args.flag:true", true),
         ("args.flag:1", false), ("args.none:null", true), ("has:args.none", true),
         ("has:args.user.id", true), ("has:args.user.age", false), ("-args.user.age:3", true),
-        ("args.user:ann", false), ("args.quote:\"say \\\"no\\\"\"", true), ("ANN", true), ("-ann", false),
+        ("args.user:ann", false), ("args.quote:\"say \\\"no\\\"\"", true), ("ANN", true),
+        ("-ann", false),
         ("timed", true), ("42", true), ("nowhere", false), ("user", false), ("size>10", true),
         ("state:dead kind:mail.* attempt>3 ann", true), ("state:dead attempt>4", false),
     ])
@@ -94,7 +99,8 @@ import Testing
     func `signs of other languages stand for themselves`(_ text: String) throws {
         var record = Self.record()
         record.uniqueKey = text
-        for other in ["", "x", "aa", "ab", "é", "e\u{301}", "1", "\\\\"] where Array(other.utf8) != Array(text.utf8) {
+        for other in ["", "x", "aa", "ab", "é", "e\u{301}", "1", "\\\\"]
+        where Array(other.utf8) != Array(text.utf8) {
             let query = Query(terms: [.init(.text(.unique, [.exact(other)]))])
             #expect(!query.matches(record, in: "mail", now: QueryModel.now))
         }
@@ -110,7 +116,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "", "{", "[", "{\"a\"", "{\"a\":", "{\"a\":1", "nul", "\"", "\"\\u", "\"\\ud800", "[1,", "{\"a\" 1}",
+        "", "{", "[", "{\"a\"", "{\"a\":", "{\"a\":1", "nul", "\"", "\"\\u", "\"\\ud800", "[1,",
+        "{\"a\" 1}",
         String(repeating: "[", count: 100_000), String(repeating: "{\"a\":", count: 50_000),
         "1" + String(repeating: "0", count: 5000), "1e999999999",
     ])
@@ -125,7 +132,9 @@ import Testing
     @Test func `a body that is no envelope has a size and nothing else`() throws {
         var record = Self.record()
         record.body = [0xC1, 1, 2]
-        #expect(try Query("size:3 -has:key -has:tag -has:args.a").matches(record, in: "mail", now: QueryModel.now))
+        #expect(
+            try Query("size:3 -has:key -has:tag -has:args.a").matches(
+                record, in: "mail", now: QueryModel.now))
         record.body = nil
         #expect(try Query("-has:size -has:key").matches(record, in: "mail", now: QueryModel.now))
     }
@@ -134,7 +143,8 @@ import Testing
         let broker = MemoryBroker()
         let queue = Queue("mail", on: broker)
         let id = try await queue.enqueue(
-            Greet(name: "ann"), .tags(["eu", "", "beta,eu"]), .tags(["us"]), .key("HP1234")).id
+            Greet(name: "ann"), .tags(["eu", "", "beta,eu"]), .tags(["us"]), .key("HP1234")
+        ).id
         let record = try #require(try await broker.inspector.message(id, in: "mail"))
         let now = broker.time.now()
         for text in ["tag:eu", "tag:beta", "tag:us", "key:HP1234", "args.name:ann", "kind:*"] {

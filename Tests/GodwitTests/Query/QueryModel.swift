@@ -62,9 +62,13 @@ struct QueryModel {
         isJSON = source.chance(2)
         if !state.hasEnded, !source.chance(8) {
             if source.chance(2) { headers["godwit-key"] = source.text() }
-            if source.chance(2) { headers["godwit-tags"] = source.pick(["eu", "eu,us", "a,b,42", ","]) }
             if source.chance(2) {
-                headers["traceparent"] = source.pick(["00-\(String(repeating: "ab", count: 16))-1-01", "junk"])
+                headers["godwit-tags"] = source.pick(["eu", "eu,us", "a,b,42", ","])
+            }
+            if source.chance(2) {
+                headers["traceparent"] = source.pick([
+                    "00-\(String(repeating: "ab", count: 16))-1-01", "junk",
+                ])
             }
             let tree = Self.tree(&source, 0)
             arguments = tree
@@ -118,18 +122,21 @@ struct QueryModel {
 
     static func json(_ tree: Tree) -> String {
         func quoted(_ text: String) -> String {
-            "\"" + text.unicodeScalars.map { scalar in
-                switch scalar {
-                case "\"": "\\\""
-                case "\\": "\\\\"
-                case "\n": "\\n"
-                case "😀": "\\ud83d\\ude00"
-                case _ where scalar.value < 0x20 || scalar.value == 0xE9:
-                    "\\u" + String(repeating: "0", count: 4 - String(scalar.value, radix: 16).count)
-                        + String(scalar.value, radix: 16)
-                default: String(scalar)
-                }
-            }.joined() + "\""
+            "\""
+                + text.unicodeScalars.map { scalar in
+                    switch scalar {
+                    case "\"": "\\\""
+                    case "\\": "\\\\"
+                    case "\n": "\\n"
+                    case "😀": "\\ud83d\\ude00"
+                    case _ where scalar.value < 0x20 || scalar.value == 0xE9:
+                        "\\u"
+                            + String(
+                                repeating: "0", count: 4 - String(scalar.value, radix: 16).count)
+                            + String(scalar.value, radix: 16)
+                    default: String(scalar)
+                    }
+                }.joined() + "\""
         }
         return switch tree {
         case .null: "null"
@@ -138,7 +145,8 @@ struct QueryModel {
         case .real(let real): "\(real)"
         case .text(let text): quoted(text)
         case .list(let list): "[ " + list.map(json).joined(separator: " , ") + "]"
-        case .map(let map): "{" + map.map { quoted($0) + " : " + json($1) }.joined(separator: ",\n") + " }"
+        case .map(let map):
+            "{" + map.map { quoted($0) + " : " + json($1) }.joined(separator: ",\n") + " }"
         }
     }
 }
@@ -151,21 +159,24 @@ extension QueryModel {
 
     private func holds(_ test: Query.Test) -> Bool {
         switch test {
-        case .word(let word): return occurs(word, record.reason) || leaves(arguments).contains { leaf in
-            switch leaf {
-            case .text(let text): occurs(word, text)
-            case .whole(let whole): occurs(word, ExactNumber(whole).description)
-            case .real(let real): occurs(word, ExactNumber(real)?.description)
-            default: false
-            }
-        }
+        case .word(let word):
+            return occurs(word, record.reason)
+                || leaves(arguments).contains { leaf in
+                    switch leaf {
+                    case .text(let text): occurs(word, text)
+                    case .whole(let whole): occurs(word, ExactNumber(whole).description)
+                    case .real(let real): occurs(word, ExactNumber(real)?.description)
+                    default: false
+                    }
+                }
         case .error(let words): return words.contains { occurs($0, record.reason) }
         case .text(let field, let patterns):
             return texts(field).contains { text in
                 patterns.contains {
                     switch $0 {
                     case .exact(let wanted): Array(text.utf8) == Array(wanted.utf8)
-                    case .prefix(let wanted): Array(text.utf8.prefix(wanted.utf8.count)) == Array(wanted.utf8)
+                    case .prefix(let wanted):
+                        Array(text.utf8.prefix(wanted.utf8.count)) == Array(wanted.utf8)
                     }
                 }
             }
@@ -174,9 +185,10 @@ extension QueryModel {
             var leaves = [place]
             if case .list(let list) = place { leaves = list }
             return leaves.contains { leaf in patterns.contains { fits($0, leaf) } }
-        case .number(let field, let spans): return numbers(field).contains { value in
-            spans.contains { isInside(value, $0) }
-        }
+        case .number(let field, let spans):
+            return numbers(field).contains { value in
+                spans.contains { isInside(value, $0) }
+            }
         case .duration(let field, let spans):
             return durations(field).contains { value in
                 spans.contains { isInside(Double(value), $0.map { ExactNumber($0) }) }
@@ -188,29 +200,33 @@ extension QueryModel {
             ]
             guard let moment = all[field] ?? nil else { return false }
             return spans.contains { span in
-                isInside(Double(moment.milliseconds), span.map {
-                    switch $0 {
-                    case .at(let moment): ExactNumber(moment.milliseconds)
-                    case .fromNow(let distance): ExactNumber(Self.now.milliseconds + distance)
-                    }
-                })
+                isInside(
+                    Double(moment.milliseconds),
+                    span.map {
+                        switch $0 {
+                        case .at(let moment): ExactNumber(moment.milliseconds)
+                        case .fromNow(let distance): ExactNumber(Self.now.milliseconds + distance)
+                        }
+                    })
             }
-        case .has(let presences): return presences.contains {
-            switch $0 {
-            case .argument(let path): descend(path) != nil
-            case .field(let field):
-                switch field {
-                case .error: record.reason != nil
-                case .inserted: true
-                case .due: record.dueAt != nil
-                case .executed: record.executedAt != nil
-                case .finished: record.finishedAt != nil
-                case .age, .wait, .run: !durations(field).isEmpty
-                case .attempt, .count, .lost, .generation, .size, .progress: !numbers(field).isEmpty
-                default: !texts(field).isEmpty
+        case .has(let presences):
+            return presences.contains {
+                switch $0 {
+                case .argument(let path): descend(path) != nil
+                case .field(let field):
+                    switch field {
+                    case .error: record.reason != nil
+                    case .inserted: true
+                    case .due: record.dueAt != nil
+                    case .executed: record.executedAt != nil
+                    case .finished: record.finishedAt != nil
+                    case .age, .wait, .run: !durations(field).isEmpty
+                    case .attempt, .count, .lost, .generation, .size, .progress:
+                        !numbers(field).isEmpty
+                    default: !texts(field).isEmpty
+                    }
                 }
             }
-        }
         }
     }
 
@@ -228,8 +244,10 @@ extension QueryModel {
             one = record.reason.map { Fingerprint(kind: record.kind ?? "", reason: $0).id }
         case .key: one = headers["godwit-key"]
         case .tag: return headers["godwit-tags"]?.split(separator: ",").map(String.init) ?? []
-        case .trace: one = headers["traceparent"] == "junk" || headers["traceparent"] == nil
-            ? nil : String(repeating: "ab", count: 16)
+        case .trace:
+            one =
+                headers["traceparent"] == "junk" || headers["traceparent"] == nil
+                ? nil : String(repeating: "ab", count: 16)
         default: return []
         }
         return one.map { [$0] } ?? []
@@ -264,7 +282,7 @@ extension QueryModel {
     }
 
     /// Small numbers only, so that doubles do.
-    private func isInside(_ value: Double, _ span: Span<ExactNumber>) -> Bool {
+    private func isInside(_ value: Double, _ span: Interval<ExactNumber>) -> Bool {
         func number(_ number: ExactNumber) -> Double { Double(number.description) ?? .nan }
         return switch span {
         case .exact(let bound): value == number(bound)

@@ -29,10 +29,13 @@ struct QuerySource {
         case 0: return .word(text(emptyToo: false))
         case 1:
             return .argument(
-                path(), chance(3) ? [.number(comparison { $0.number() })] : some(3) { $0.argument() })
+                path(),
+                chance(3) ? [.number(comparison { $0.number() })] : some(3) { $0.argument() })
         case 2:
             return .has(
-                some(3) { $0.chance(2) ? .argument($0.path()) : .field($0.pick(QueryField.allCases)) })
+                some(3) {
+                    $0.chance(2) ? .argument($0.path()) : .field($0.pick(QueryField.allCases))
+                })
         default: break
         }
         switch field.form {
@@ -40,25 +43,28 @@ struct QuerySource {
         case .reason: return .error(some(3) { $0.text(emptyToo: false) })
         case .number:
             return .number(
-                field, chance(2)
+                field,
+                chance(2)
                     ? [comparison { $0.number() }]
                     : some(3) { $0.chance(2) ? .exact($0.number()) : $0.range { $0.number() } })
         case .duration:
             return .duration(
-                field, chance(2)
+                field,
+                chance(2)
                     ? [comparison { $0.duration() }] : some(3) { $0.range { $0.duration() } })
         case .time:
             return .time(
-                field, chance(2) ? [comparison { $0.moment() }] : some(3) { $0.range { $0.moment() } })
+                field,
+                chance(2) ? [comparison { $0.moment() }] : some(3) { $0.range { $0.moment() } })
         }
     }
 
-    mutating func comparison<T>(_ make: (inout QuerySource) -> T) -> Span<T> {
+    mutating func comparison<T>(_ make: (inout QuerySource) -> T) -> Interval<T> {
         let bound = make(&self)
         return pick([.over(bound), .least(bound), .under(bound), .most(bound)])
     }
 
-    mutating func range<T>(_ make: (inout QuerySource) -> T) -> Span<T> {
+    mutating func range<T>(_ make: (inout QuerySource) -> T) -> Interval<T> {
         .range(make(&self), make(&self))
     }
 
@@ -85,9 +91,11 @@ struct QuerySource {
     mutating func pattern(_ field: QueryField) -> Query.TextPattern {
         switch field {
         case .state:
-            return chance(3) ? .prefix(pick(["", "d", "re"])) : .exact(pick(MessageState.allCases).rawValue)
+            return chance(3)
+                ? .prefix(pick(["", "d", "re"])) : .exact(pick(MessageState.allCases).rawValue)
         case .verdict:
-            return chance(3) ? .prefix(pick(["", "re"])) : .exact(pick(Event.Move.allCases).rawValue)
+            return chance(3)
+                ? .prefix(pick(["", "re"])) : .exact(pick(Event.Move.allCases).rawValue)
         case .id, .fingerprint, .trace:
             return chance(3) ? .prefix(lower(bare())) : .exact(lower(text()))
         default: return chance(3) ? .prefix(bare()) : .exact(text())
@@ -115,7 +123,9 @@ struct QuerySource {
         let whole = Int64.random(in: -10...100, using: &random)
         switch Int.random(in: 0..<4, using: &random) {
         case 0: return ExactNumber(Double(whole) / 8) ?? ExactNumber(0)
-        case 1: return ExactNumber("\(whole)e\(Int.random(in: -30...30, using: &random))") ?? ExactNumber(0)
+        case 1:
+            return ExactNumber("\(whole)e\(Int.random(in: -30...30, using: &random))")
+                ?? ExactNumber(0)
         case 2: return ExactNumber(UInt64.random(in: .min ... .max, using: &random))
         default: return ExactNumber(whole)
         }
@@ -129,15 +139,18 @@ struct QuerySource {
         if chance(2) { return .fromNow(duration() * (chance(2) ? 1 : -1)) }
         let range = Timestamp.written
         let step = pick([Int64(1), 10, 1000, 60_000, 86_400_000])
-        let milliseconds = Int64.random(in: range.lowerBound / step...range.upperBound / step, using: &random)
+        let milliseconds = Int64.random(
+            in: range.lowerBound / step...range.upperBound / step, using: &random)
         return .at(Timestamp(milliseconds: milliseconds * step))
     }
 
     /// Pieces of queries in any order; often not a query.
     mutating func noise() -> String {
         let pieces = [
-            "state:", "dead", "key:", "args.a", ":", ">", ">=", "<", "\"", "\\\"", " ", "-", ",", "..",
-            "1", "0.50", "1e9", "60m", "-1h", "2026-11-22", "T00:00:00Z", "age", "attempt", "inserted",
+            "state:", "dead", "key:", "args.a", ":", ">", ">=", "<", "\"", "\\\"", " ", "-", ",",
+            "..",
+            "1", "0.50", "1e9", "60m", "-1h", "2026-11-22", "T00:00:00Z", "age", "attempt",
+            "inserted",
             "a", "*", "has:", "kind", "word", "tag:x", "crash-loop", "verdict:", "error:",
         ]
         return some(8) { $0.pick(pieces) }.joined()

@@ -36,14 +36,13 @@ package struct Letter: Sendable, Hashable {
             guard value.utf8.allSatisfy({ (0x20..<0x7F).contains($0) }) else {
                 throw InvalidHeader(name, "it holds a line break, a control byte or is not ASCII")
             }
+            // RFC 2047 §2: a line with encoded words has at most 76 characters.
+            let folded = "\(name): \(value)".replacing("?= =?", with: "?=\r\n =?")
             // RFC 5322 §2.1.1, RFC 5321 §4.5.3.1.6: 1,000 octets with the CRLF.
-            guard name.utf8.count + value.utf8.count + 2 <= 998 else {
+            guard folded.split(separator: "\r\n").allSatisfy({ $0.utf8.count <= 998 }) else {
                 throw InvalidHeader(name, "it is longer than a line may be")
             }
-            content += name.utf8
-            content += ": ".utf8
-            // RFC 2047 §2: a line with encoded words has at most 76 characters.
-            content += value.replacing("?= =?", with: "?=\r\n =?").utf8
+            content += folded.utf8
             content += "\r\n".utf8
         }
         content += "\r\n".utf8

@@ -60,7 +60,9 @@ package final class SMTPClient: Sendable {
                 let client = try await greet(server, channel, words, options)
                 let result = try await body(client)
                 // Why not waited for long: the mails are answered, the goodbye is manners.
-                _ = try? await words.say("QUIT\r\n", replies: 1, on: channel)
+                _ = try? await words.say(
+                    "QUIT\r\n", replies: 1, on: channel,
+                    within: min(.seconds(2), options.replyTimeout))
                 await close(channel)
                 return result
             } catch {

@@ -20,14 +20,15 @@ final class SMTPWords: Sendable {
     }
 
     func say(
-        _ text: String, replies count: Int, on channel: any Channel
+        _ text: String, replies count: Int, on channel: any Channel, within time: TimeAmount? = nil
     ) async throws -> [SMTPReply] {
-        try await say(ByteBuffer(string: text), replies: count, on: channel)
+        try await say(ByteBuffer(string: text), replies: count, on: channel, within: time)
     }
 
     /// Sends bytes; returns the next `count` replies or throws ``SMTPError``.
     func say(
-        _ bytes: ByteBuffer, replies count: Int, on channel: any Channel
+        _ bytes: ByteBuffer, replies count: Int, on channel: any Channel,
+        within time: TimeAmount? = nil
     ) async throws -> [SMTPReply] {
         let promise = channel.eventLoop.makePromise(of: [SMTPReply].self)
         let failure = state.withLock { state in
@@ -41,7 +42,7 @@ final class SMTPWords: Sendable {
             settle()
         }
         let server = server
-        let patience = patience
+        let patience = time ?? patience
         // Why for the whole: a server that drips one byte a second is as silent as a dead one.
         let timer = channel.eventLoop.scheduleTask(in: patience) { [self] in
             fail(.silent("no reply from \(server) within \(patience.nanoseconds / 1_000_000) ms"))

@@ -161,5 +161,5 @@ public final class MemoryBroker: Broker {
         return answer
     }
 
-    private static let location = "the memory broker"
+    static let location = "the memory broker"
 }

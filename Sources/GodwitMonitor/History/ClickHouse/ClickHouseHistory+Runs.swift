@@ -39,7 +39,8 @@ extension ClickHouseHistory {
         }
         if let worker = query.worker { filter += " AND worker = \(worker)" }
         if let reason = query.reason, !reason.isEmpty {
-            filter += " AND positionCaseInsensitiveUTF8(reason, \(ClickHouseLiteral.string(reason))) > 0"
+            filter +=
+                " AND positionCaseInsensitiveUTF8(reason, \(ClickHouseLiteral.string(reason))) > 0"
         }
         if let cursor { filter += " AND \(cursor.condition)" }
         let end = min(span.to, cursor.map { $0.finishedAt + 1 } ?? span.to)

@@ -100,7 +100,8 @@ extension ClickHouseHistory {
         var paneCondition: String? { Self.any(panes, "hour", HistorySpan.hour) }
         var rowCondition: String? { Self.any(rows, "finished_at", 1) }
 
-        private static func any(_ spans: [HistorySpan], _ column: String, _ unit: Int64) -> String? {
+        private static func any(_ spans: [HistorySpan], _ column: String, _ unit: Int64) -> String?
+        {
             let parts = spans.filter { !$0.isEmpty }.map {
                 "(\(column) >= \($0.from / unit) AND \(column) < \($0.to / unit))"
             }

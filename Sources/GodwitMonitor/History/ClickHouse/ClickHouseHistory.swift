@@ -19,12 +19,14 @@ public final class ClickHouseHistory: HistoryStore {
     /// A name that was checked to be plain.
     let database: String
 
-    /// Connects, and makes the database and the tables if they are not there.
+    /// Connects, and makes the database and the tables if they are not there; with `creates` false it
+    /// only reads, so that a user who may do no more can look, and a mistyped name makes nothing.
     ///
-    /// Throws `unavailable` with the address when nobody answers, `invalid` for wrong credentials.
+    /// Throws `unavailable` with the address when nobody answers, `invalid` for wrong credentials, or
+    /// where there is no history and none is to be made.
     public init(
         host: String, port: Int, database: String = "godwit", user: String? = nil,
-        password: String? = nil, isTLS: Bool = false
+        password: String? = nil, isTLS: Bool = false, creates: Bool = true
     ) async throws(HistoryError) {
         server = ClickHouseServer(
             host: host, port: port, database: database.escapedForDisplay, user: user,
@@ -39,6 +41,10 @@ public final class ClickHouseHistory: HistoryStore {
         }
         self.database = name
         do {
+            guard creates else {
+                try await find(database)
+                return
+            }
             try await server.run("CREATE DATABASE IF NOT EXISTS \(name)", for: "open the history")
             for table in Self.tables {
                 try await server.run(
@@ -48,6 +54,20 @@ public final class ClickHouseHistory: HistoryStore {
             await server.shutdown()
             throw error
         }
+    }
+
+    private func find(_ database: String) async throws(HistoryError) {
+        // Why not EXISTS: the old versions fail where there is no such database.
+        let sql =
+            "SELECT count() FROM system.tables WHERE database = '\(database)' AND name = 'run'"
+        if try await server.ask(sql, for: "open the history").first?.int(0) ?? 0 > 0 { return }
+        throw .invalid(
+            .init(
+                what: "open the history", location: server.location,
+                cause: "there is no history in the database '\(database)'",
+                advice:
+                    "Check its name and the user's rights; an Archiver makes it at its first start."
+            ))
     }
 
     /// Why 50,000: each insert becomes a part on disk, and parts have a price of their own.

@@ -50,7 +50,8 @@ struct JSONLines {
         if !isFirst { bytes.append(0x2C) }
         isFirst = false
         bytes.append(0x22)
-        bytes.append(contentsOf: UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
+        bytes.append(
+            contentsOf: UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
         bytes += [0x22, 0x3A]
     }
 

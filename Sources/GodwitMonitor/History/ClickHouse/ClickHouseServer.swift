@@ -105,7 +105,9 @@ struct ClickHouseServer: Sendable {
                 ))
         }
         let bytes = Array(answer.readableBytesView)
-        guard status == 200 else { throw failure(String(decoding: bytes, as: UTF8.self), status, what) }
+        guard status == 200 else {
+            throw failure(String(decoding: bytes, as: UTF8.self), status, what)
+        }
         return bytes
     }
 
@@ -130,7 +132,8 @@ struct ClickHouseServer: Sendable {
         func problem(_ advice: String) -> BrokerError.Problem {
             .init(
                 what: what, location: location,
-                cause: said.isEmpty ? "status \(status) without a word" : "status \(status): \(said)",
+                cause: said.isEmpty
+                    ? "status \(status) without a word" : "status \(status): \(said)",
                 advice: advice)
         }
         switch code {

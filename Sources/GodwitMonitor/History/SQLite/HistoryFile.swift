@@ -105,7 +105,9 @@ final class FileLock: Sendable {
     init(beside file: String) throws {
         path = file + "-lock"
         descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
-        guard descriptor >= 0 else { throw Fault(path: path, cause: String(cString: strerror(errno))) }
+        guard descriptor >= 0 else {
+            throw Fault(path: path, cause: String(cString: strerror(errno)))
+        }
     }
 
     deinit { _ = Self.closing(descriptor) }

@@ -77,7 +77,8 @@ private struct Batch {
                 lastNumber = try number(of: lastPair)
             }
             guard try insert(row, lastNumber, handle) else { continue }
-            let minute = min(HistorySpan.last, max(0, row.finishedAt.milliseconds))
+            let minute =
+                min(HistorySpan.last, max(0, row.finishedAt.milliseconds))
                 / HistorySpan.minute
             let place = Place.pane(minute, lastNumber)
             deltas[place, default: Delta()].verdicts.append(Pane.number(of: row.verdict))

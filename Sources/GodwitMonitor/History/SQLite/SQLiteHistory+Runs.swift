@@ -9,7 +9,9 @@ extension SQLiteHistory {
         let limit = HistoryBounds.page(query.limit)
         var end = Place.run(span.to, 0)
         if let cursor = query.after {
-            guard let place = Int64(cursor.text), place >= 0 else { throw Self.unknown(cursor, path) }
+            guard let place = Int64(cursor.text), place >= 0 else {
+                throw Self.unknown(cursor, path)
+            }
             end = min(end, place)
         }
         let begin = Place.run(span.from, 0)
@@ -43,7 +45,8 @@ extension SQLiteHistory {
         .invalid(
             .init(
                 what: "read runs", location: "the history file '\(path)'",
-                cause: "'\(String(cursor.text.prefix(40)).escapedForDisplay)' is no place it gave out",
+                cause:
+                    "'\(String(cursor.text.prefix(40)).escapedForDisplay)' is no place it gave out",
                 advice: "Begin again without a cursor."))
     }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Dispatch
 import Foundation
 import GRDB
 import Godwit
@@ -18,7 +19,24 @@ public final class SQLiteHistory: HistoryStore {
     /// The numbers of (queue, kind) pairs, which never change once committed.
     let pairs = Mutex(PairNumbers())
 
+    /// Opens the file as ``init(path:)`` does, on a thread of its own.
+    public static func opened(_ path: String) async throws(HistoryError) -> SQLiteHistory {
+        let result = await withCheckedContinuation {
+            (continuation: CheckedContinuation<Result<SQLiteHistory, HistoryError>, Never>) in
+            DispatchQueue(label: "godwit.history.open").async {
+                do throws(HistoryError) {
+                    continuation.resume(returning: .success(try SQLiteHistory(path: path)))
+                } catch {
+                    continuation.resume(returning: .failure(error))
+                }
+            }
+        }
+        return try result.get()
+    }
+
     /// Opens the file or makes one that only its owner may read.
+    ///
+    /// Blocks its thread for up to 10 s while another process has the file: from a task, use ``opened(_:)``.
     public init(path given: String) throws(HistoryError) {
         do {
             let path = try Self.prepared(given)
