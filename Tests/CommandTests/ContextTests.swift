@@ -52,8 +52,12 @@ import Testing
             let mode = try FileManager.default.attributesOfItem(atPath: file.path)[
                 .posixPermissions]
             #expect(mode as? Int == 0o600)
+            let history = try await Tool.godwit.run(
+                ["context", "add", "b", "memory:", "--history", "-"],
+                input: Data("clickhouse+http://user:hunter2@h/d\n".utf8), environment: settings)
+            #expect(history.status == 0, "\(history)")
             for outcome in [
-                added,
+                added, history,
                 try await Tool.godwit.run(
                     ["context", "list", "-o", "json"], environment: settings),
                 try await Tool.godwit.run(
