@@ -189,7 +189,7 @@ let package = Package(
         .target(
             name: "Mailing",
             dependencies: [
-                "Godwit",
+                "Godwit", "GodwitMonitor",
                 .product(name: "Crypto", package: "swift-crypto", condition: command),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio", condition: command),
@@ -213,7 +213,7 @@ let package = Package(
         .testTarget(
             name: "MailingTests",
             dependencies: [
-                "Godwit", "GodwitTesting", "Mailing",
+                "Godwit", "GodwitMonitor", "GodwitTesting", "Mailing",
                 .product(name: "AsyncHTTPClient", package: "async-http-client", condition: command),
                 .product(name: "NIOCore", package: "swift-nio", condition: command),
                 .product(name: "NIOHTTP1", package: "swift-nio", condition: command),
@@ -287,7 +287,7 @@ let package = Package(
         .executableTarget(
             name: "CrashWorker",
             dependencies: [
-                "Godwit", "GodwitRedis", "GodwitSQLite", "GodwitStreams",
+                "Godwit", "GodwitRedis", "GodwitSQLite", "GodwitStreams", "GodwitTesting",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),

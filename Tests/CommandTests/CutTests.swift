@@ -57,7 +57,8 @@ import Testing
     @Test func `a dry run is not in the audit`() async throws {
         try await Stocked.lend { stock in
             let place = stock.place
-            _ = try await place.godwit("alert", "channel", "ops", "--url-variable", "GODWIT_ALERT_OPS")
+            _ = try await place.godwit(
+                "alert", "channel", "ops", "--url-variable", "GODWIT_ALERT_OPS")
             let before = try await place.godwit("audit", "list", "-o", "json").array().count
             for words in [
                 ["alert", "channel", "ops", "--remove"], ["dead", "export", "-", "mail"],

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import Godwit
+import GodwitTesting
 import Synchronization
 
 /// A memory broker whose words of streams fail, wait or answer as a test wants it.
-final class FaultStreams: StreamBroker {
+final class FaultStreams: StreamBroker, WrappingBroker {
     struct Faults: Sendable {
         /// Before the words: what they throw.
         var reserve: @Sendable () -> BrokerError? = { nil }
@@ -22,6 +23,7 @@ final class FaultStreams: StreamBroker {
     }
 
     let inner: MemoryBroker
+    var wrapped: any Broker { inner }
     private let state = Mutex(State())
 
     init(_ inner: MemoryBroker) { self.inner = inner }
@@ -108,66 +110,4 @@ final class FaultStreams: StreamBroker {
 
     var streamOperator: any StreamOperator { inner.streamOperator }
     var streamInspector: any StreamInspector { inner.streamInspector }
-
-    // MARK: Queues
-
-    var limits: BrokerLimits { inner.limits }
-    var time: any TimeSource { inner.time }
-    var clockOffset: Duration { inner.clockOffset }
-    var isShutDown: Bool { inner.isShutDown }
-    var `operator`: any Operator { inner.operator }
-    var inspector: any Inspector { inner.inspector }
-    var eventLog: any EventLog { inner.eventLog }
-    var board: any Board { inner.board }
-
-    func enqueue(
-        _ messages: [NewMessage], to queue: QueueName
-    ) async throws(BrokerError) -> [EnqueueOutcome] {
-        try await inner.enqueue(messages, to: queue)
-    }
-
-    func reserve(
-        _ request: ReserveRequest, from queue: QueueName
-    ) async throws(BrokerError) -> Reservation { try await inner.reserve(request, from: queue) }
-
-    func settle(
-        _ settlements: [Settlement], in queue: QueueName
-    ) async throws(BrokerError) -> [SettleOutcome] {
-        try await inner.settle(settlements, in: queue)
-    }
-
-    func settleDetached(_ settlements: [Settlement], in queue: QueueName) {
-        inner.settleDetached(settlements, in: queue)
-    }
-
-    func renew(
-        _ tokens: [LeaseToken], for lease: Duration, in queue: QueueName,
-        then: @escaping @Sendable (Result<[SettleOutcome], BrokerError>) -> Void
-    ) {
-        inner.renew(tokens, for: lease, in: queue, then: then)
-    }
-
-    func checkpoint(
-        _ checkpoints: [Checkpoint], in queue: QueueName
-    ) async throws(BrokerError) -> [SettleOutcome] {
-        try await inner.checkpoint(checkpoints, in: queue)
-    }
-
-    func promote(in queue: QueueName) async throws(BrokerError) -> Int {
-        try await inner.promote(in: queue)
-    }
-
-    func reclaim(_ limit: Int, in queue: QueueName) async throws(BrokerError) -> Reclaimed {
-        try await inner.reclaim(limit, in: queue)
-    }
-
-    func prune(_ limit: Int, in queue: QueueName) async throws(BrokerError) -> Int {
-        try await inner.prune(limit, in: queue)
-    }
-
-    func wait(for kinds: [Kind]?, in queue: QueueName, upTo timeout: Duration) async {
-        await inner.wait(for: kinds, in: queue, upTo: timeout)
-    }
-
-    func shutdown() async { await inner.shutdown() }
 }

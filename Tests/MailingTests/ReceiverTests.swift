@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import AsyncHTTPClient
 import Foundation
+import Godwit
+import GodwitMonitor
 import Mailing
 import NIOCore
 import NIOHTTP1
@@ -14,7 +16,9 @@ import Testing
         _ header: String?, body: String = "{}", at date: Date = now
     ) -> WebhookSignature.Refusal? {
         do throws(WebhookSignature.Refusal) {
-            try WebhookSignature(secret: secret).check(header, body: body.utf8, now: date)
+            try WebhookSignature.check(
+                header, body: Array(body.utf8), secrets: [WebhookSecret(secret)],
+                at: Timestamp(date))
             return nil
         } catch {
             return error
@@ -24,7 +28,8 @@ import Testing
     static func header(_ secret: String = secret, body: String = "{}", at date: Date = now)
         -> String
     {
-        WebhookSignature(secret: secret).header(for: body.utf8, at: date)
+        WebhookSignature.value(
+            of: Array(body.utf8), at: Timestamp(date), secrets: [WebhookSecret(secret)]) ?? ""
     }
 
     @Test func `a signature is right for its body, its secret and five minutes`() {

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import Godwit
+import GodwitTesting
 import Synchronization
 
 /// A memory broker with one planted defect, to see that the model sees it.
-final class MisbehavingBroker: Broker {
+final class MisbehavingBroker: WrappingBroker {
     private struct State {
         /// The last token of each message.
         var current: [MessageID: LeaseToken] = [:]
@@ -16,6 +17,7 @@ final class MisbehavingBroker: Broker {
 
     private let defect: Defect
     private let broker: MemoryBroker
+    var wrapped: any Broker { broker }
     private let state = Mutex(State())
 
     init(_ defect: Defect, _ broker: MemoryBroker) {
@@ -23,13 +25,7 @@ final class MisbehavingBroker: Broker {
         self.broker = broker
     }
 
-    var limits: BrokerLimits { broker.limits }
-    var time: any TimeSource { broker.time }
     var `operator`: any Operator { self }
-    var isShutDown: Bool { broker.isShutDown }
-    var inspector: any Inspector { self }
-    var eventLog: any EventLog { broker }
-    var board: any Board { broker }
 
     // MARK: In and out
 
@@ -187,10 +183,6 @@ final class MisbehavingBroker: Broker {
 
     // MARK: Upkeep
 
-    func promote(in queue: QueueName) async throws(BrokerError) -> Int {
-        try await broker.promote(in: queue)
-    }
-
     func reclaim(_ limit: Int, in queue: QueueName) async throws(BrokerError) -> Reclaimed {
         if defect == .reclaimChargesAttempt {
             let page = try await broker.messages(.leased, in: queue, after: nil, limit: 1)
@@ -206,16 +198,6 @@ final class MisbehavingBroker: Broker {
         }
         return try await broker.reclaim(limit, in: queue)
     }
-
-    func prune(_ limit: Int, in queue: QueueName) async throws(BrokerError) -> Int {
-        try await broker.prune(limit, in: queue)
-    }
-
-    func wait(for kinds: [Kind]?, in queue: QueueName, upTo timeout: Duration) async {
-        await broker.wait(for: kinds, in: queue, upTo: timeout)
-    }
-
-    func shutdown() async { await broker.shutdown() }
 }
 
 extension MisbehavingBroker: Operator {
@@ -253,43 +235,5 @@ extension MisbehavingBroker: Operator {
 
     func apply(_ settings: QueueSettings, to queue: QueueName) async throws(BrokerError) {
         try await broker.apply(settings, to: queue)
-    }
-}
-
-extension MisbehavingBroker: Inspector {
-    func queues() async throws(BrokerError) -> [QueueName] { try await broker.queues() }
-
-    func counts(of queue: QueueName) async throws(BrokerError) -> QueueCounts {
-        try await broker.counts(of: queue)
-    }
-
-    func message(
-        _ id: MessageID, in queue: QueueName
-    ) async throws(BrokerError) -> MessageRecord? {
-        try await broker.message(id, in: queue)
-    }
-
-    func kinds(of queue: QueueName) async throws(BrokerError) -> [KindCount] {
-        try await broker.kinds(of: queue)
-    }
-
-    func find(_ id: MessageID) async throws(BrokerError) -> FoundMessage? {
-        try await broker.find(id)
-    }
-
-    func messages(
-        _ state: MessageState, in queue: QueueName, after cursor: PageCursor?, limit: Int
-    ) async throws(BrokerError) -> MessagePage {
-        try await broker.messages(state, in: queue, after: cursor, limit: limit)
-    }
-
-    func search(
-        _ plan: QueryPlan, after cursor: PageCursor?, budget: SearchBudget
-    ) async throws(BrokerError) -> SearchPage {
-        try await broker.search(plan, after: cursor, budget: budget)
-    }
-
-    func check(_ queue: QueueName, limit: Int) async throws(BrokerError) -> [String] {
-        try await broker.check(queue, limit: limit)
     }
 }

@@ -2,6 +2,7 @@
 import ArgumentParser
 import Foundation
 import Godwit
+import GodwitMonitor
 import Mailing
 import UnixSignals
 

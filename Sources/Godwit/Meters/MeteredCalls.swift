@@ -9,51 +9,27 @@ struct MeteredCalls: Sendable {
     let meters: QueueMeters?
 
     func enqueue(_ messages: [NewMessage]) async throws(BrokerError) -> [EnqueueOutcome] {
-        guard let meters else { return try await broker.enqueue(messages, to: queue) }
-        let word = meters.book.meters(of: .enqueue)
-        let began = ContinuousClock.now
-        do throws(BrokerError) {
-            let outcomes = try await broker.enqueue(messages, to: queue)
-            word.took(ContinuousClock.now - began)
+        try await timed(.enqueue) { () async throws(BrokerError) in
+            try await broker.enqueue(messages, to: queue)
+        } counting: { outcomes, word, meters in
             word.carried(messages.count)
             countEnqueued(messages, outcomes, meters)
-            return outcomes
-        } catch {
-            word.took(ContinuousClock.now - began)
-            word.failed(error)
-            throw error
         }
     }
 
     func reserve(_ request: ReserveRequest) async throws(BrokerError) -> Reservation {
-        guard let meters else { return try await broker.reserve(request, from: queue) }
-        let word = meters.book.meters(of: .reserve)
-        let began = ContinuousClock.now
-        do throws(BrokerError) {
-            let reservation = try await broker.reserve(request, from: queue)
-            word.took(ContinuousClock.now - began)
+        try await timed(.reserve) { () async throws(BrokerError) in
+            try await broker.reserve(request, from: queue)
+        } counting: { reservation, _, meters in
             took(reservation, meters)
-            return reservation
-        } catch {
-            word.took(ContinuousClock.now - began)
-            word.failed(error)
-            throw error
         }
     }
 
     func settle(_ settlements: [Settlement]) async throws(BrokerError) -> [SettleOutcome] {
-        guard let meters else { return try await broker.settle(settlements, in: queue) }
-        let word = meters.book.meters(of: .settle)
-        let began = ContinuousClock.now
-        do throws(BrokerError) {
-            let outcomes = try await broker.settle(settlements, in: queue)
-            word.took(ContinuousClock.now - began)
+        try await timed(.settle) { () async throws(BrokerError) in
+            try await broker.settle(settlements, in: queue)
+        } counting: { outcomes, _, meters in
             ended(settlements, outcomes, meters)
-            return outcomes
-        } catch {
-            word.took(ContinuousClock.now - began)
-            word.failed(error)
-            throw error
         }
     }
 
@@ -105,47 +81,43 @@ struct MeteredCalls: Sendable {
     }
 
     func checkpoint(_ checkpoints: [Checkpoint]) async throws(BrokerError) -> [SettleOutcome] {
-        guard let meters else { return try await broker.checkpoint(checkpoints, in: queue) }
-        let word = meters.book.meters(of: .checkpoint)
-        let began = ContinuousClock.now
-        do throws(BrokerError) {
-            let outcomes = try await broker.checkpoint(checkpoints, in: queue)
-            word.took(ContinuousClock.now - began)
+        try await timed(.checkpoint) { () async throws(BrokerError) in
+            try await broker.checkpoint(checkpoints, in: queue)
+        } counting: { outcomes, word, _ in
             word.foundStale(outcomes)
-            return outcomes
-        } catch {
-            word.took(ContinuousClock.now - began)
-            word.failed(error)
-            throw error
         }
     }
 
     @discardableResult
     func reclaim(_ limit: Int) async throws(BrokerError) -> Reclaimed {
-        guard let meters else { return try await broker.reclaim(limit, in: queue) }
-        let word = meters.book.meters(of: .reclaim)
-        let began = ContinuousClock.now
-        do throws(BrokerError) {
-            let reclaimed = try await broker.reclaim(limit, in: queue)
-            word.took(ContinuousClock.now - began)
+        try await timed(.reclaim) { () async throws(BrokerError) in
+            try await broker.reclaim(limit, in: queue)
+        } counting: { reclaimed, _, meters in
             meters.reclaimed(reclaimed)
-            return reclaimed
-        } catch {
-            word.took(ContinuousClock.now - began)
-            word.failed(error)
-            throw error
         }
     }
 
     @discardableResult
     func prune(_ limit: Int) async throws(BrokerError) -> Int {
-        guard let meters else { return try await broker.prune(limit, in: queue) }
-        let word = meters.book.meters(of: .prune)
+        try await timed(.prune) { () async throws(BrokerError) in
+            try await broker.prune(limit, in: queue)
+        } counting: { _, _, _ in
+        }
+    }
+
+    /// One call under its word: how long it took, why it failed, and what its answer counts for.
+    private func timed<Answer>(
+        _ name: StoreWord, _ call: () async throws(BrokerError) -> Answer,
+        counting count: (Answer, WordMeters, QueueMeters) -> Void
+    ) async throws(BrokerError) -> Answer {
+        guard let meters else { return try await call() }
+        let word = meters.book.meters(of: name)
         let began = ContinuousClock.now
         do throws(BrokerError) {
-            let count = try await broker.prune(limit, in: queue)
+            let answer = try await call()
             word.took(ContinuousClock.now - began)
-            return count
+            count(answer, word, meters)
+            return answer
         } catch {
             word.took(ContinuousClock.now - began)
             word.failed(error)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import ArgumentParser
 import Godwit
+import GodwitMonitor
 
 /// `godwit dead …`
 struct DeadCommands: AsyncParsableCommand {
@@ -176,18 +177,15 @@ struct GroupRow: Row {
         lastAt = firstAt
     }
 
-    init(
-        fingerprint: String, queue: String, kind: String, count: Int, firstAt: Timestamp,
-        lastAt: Timestamp, reason: String, samples: [String]
-    ) {
-        self.fingerprint = fingerprint
-        self.queue = queue
-        self.kind = kind
-        self.count = count
-        self.firstAt = firstAt
-        self.lastAt = lastAt
-        self.reason = reason
-        self.samples = samples
+    init(_ group: ErrorGroup) {
+        fingerprint = group.fingerprint
+        queue = group.queue
+        kind = group.kind
+        count = group.count
+        firstAt = group.firstAt
+        lastAt = group.lastAt
+        reason = group.reason
+        samples = group.samples
     }
 
     mutating func add(_ found: FoundMessage) {

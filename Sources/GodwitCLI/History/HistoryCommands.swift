@@ -127,13 +127,7 @@ struct HistoryCommands: AsyncParsableCommand {
             try await store.withStore { open in
                 let groups = try await open.history.store().groups(
                     range.range(now: open.now), limit: limit)
-                try output.list(
-                    groups.map { group in
-                        GroupRow(
-                            fingerprint: group.fingerprint, queue: group.queue, kind: group.kind,
-                            count: group.count, firstAt: group.firstAt, lastAt: group.lastAt,
-                            reason: group.reason, samples: group.samples)
-                    })
+                try output.list(groups.map { GroupRow($0) })
             }
         }
     }

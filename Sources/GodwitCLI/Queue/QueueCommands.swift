@@ -62,22 +62,7 @@ struct QueueCommands: AsyncParsableCommand {
         @Argument(help: "The queue.", transform: StoreOptions.queue) var queue: QueueName
         @OptionGroup var store: StoreOptions
 
-        func run() async throws {
-            let output = try store.output(QueueState.self)
-            try await store.withStore { open in
-                try await open.requireQueue(queue)
-                if store.isDry {
-                    let counts = try await open.broker.inspector.counts(of: queue)
-                    try output.one(QueueState(queue: queue.text, isPaused: counts.isPaused))
-                    return Talk.say(
-                        "would pause '\(queue)' with \(counts.ready) ready; nothing was changed")
-                }
-                try await open.broker.operator.pause(queue)
-                await open.audit("queue pause", queue.text, affected: 1)
-                try output.one(QueueState(queue: queue.text, isPaused: true))
-                Talk.say("undo: godwit queue resume \(queue)")
-            }
-        }
+        func run() async throws { try await QueueCommands.setPaused(true, queue, store) }
     }
 
     struct Resume: AsyncParsableCommand {
@@ -85,21 +70,31 @@ struct QueueCommands: AsyncParsableCommand {
         @Argument(help: "The queue.", transform: StoreOptions.queue) var queue: QueueName
         @OptionGroup var store: StoreOptions
 
-        func run() async throws {
-            let output = try store.output(QueueState.self)
-            try await store.withStore { open in
-                try await open.requireQueue(queue)
-                if store.isDry {
-                    let counts = try await open.broker.inspector.counts(of: queue)
-                    try output.one(QueueState(queue: queue.text, isPaused: counts.isPaused))
-                    return Talk.say(
-                        "would hand out \(counts.ready) ready of '\(queue)'; nothing was changed")
-                }
-                try await open.broker.operator.resume(queue)
-                await open.audit("queue resume", queue.text, affected: 1)
-                try output.one(QueueState(queue: queue.text, isPaused: false))
-                Talk.say("undo: godwit queue pause \(queue)")
+        func run() async throws { try await QueueCommands.setPaused(false, queue, store) }
+    }
+
+    private static func setPaused(
+        _ pauses: Bool, _ queue: QueueName, _ store: StoreOptions
+    ) async throws {
+        let output = try store.output(QueueState.self)
+        try await store.withStore { open in
+            try await open.requireQueue(queue)
+            if store.isDry {
+                let counts = try await open.broker.inspector.counts(of: queue)
+                try output.one(QueueState(queue: queue.text, isPaused: counts.isPaused))
+                return Talk.say(
+                    pauses
+                        ? "would pause '\(queue)' with \(counts.ready) ready; nothing was changed"
+                        : "would hand out \(counts.ready) ready of '\(queue)'; nothing was changed")
             }
+            if pauses {
+                try await open.broker.operator.pause(queue)
+            } else {
+                try await open.broker.operator.resume(queue)
+            }
+            await open.audit(pauses ? "queue pause" : "queue resume", queue.text, affected: 1)
+            try output.one(QueueState(queue: queue.text, isPaused: pauses))
+            Talk.say("undo: godwit queue \(pauses ? "resume" : "pause") \(queue)")
         }
     }
 

@@ -30,15 +30,11 @@ public struct AdviceSource: Sendable {
         let now = broker.time.now() + broker.clockOffset
         let counts = try await inspector.counts(of: queue)
         let kinds = try await inspector.kinds(of: queue)
-        var oldest = kinds.compactMap(\.oldestReadyAt).min()
-        if oldest == nil, counts.ready > 0 {
-            oldest = try await inspector.messages(.ready, in: queue, after: nil, limit: 100)
-                .messages.map(\.entry.readyAt).min()
-        }
+        let oldest =
+            counts.ready == 0 ? nil : try await inspector.oldestReady(of: kinds, in: queue)
         return QueueNow(
             queue: queue.text, at: now, counts: counts,
-            oldestReady: counts.ready == 0
-                ? nil : oldest.map { max(0, Double((now - $0).milliseconds) / 1000) },
+            oldestReady: oldest.map { max(0, Double((now - $0).milliseconds) / 1000) },
             leaseLimit: try await broker.operator.settings(of: queue).maxLeased,
             workers: try await workers(of: queue), kinds: kinds,
             clockSteps: await clockSteps(of: queue, at: now))

@@ -112,7 +112,7 @@ extension AlertRule {
         return look.kinds.compactMap { kind in
             guard kind.ready > 0, let since = kind.oldestReadyAt,
                 look.now - since >= .seconds(windowSeconds),
-                !beats.contains(where: { $0.kinds?.contains(kind.kind) ?? true })
+                !beats.contains(where: { $0.knows(kind.kind) })
             else { return nil }
             return signal(look, kind.kind, "no live worker knows '\(kind.kind)'", kind.ready)
         }

@@ -40,13 +40,7 @@ extension AlertWatch {
         }
         if counts.ready > 0 {
             look.kinds = try await inspector.kinds(of: queue)
-            look.oldestReadyAt = look.kinds.filter { $0.ready > 0 }.compactMap(\.oldestReadyAt)
-                .min()
-            if look.oldestReadyAt == nil {
-                look.oldestReadyAt = try await inspector.messages(
-                    .ready, in: queue, after: nil, limit: 1
-                ).messages.first?.entry.readyAt
-            }
+            look.oldestReadyAt = try await inspector.oldestReady(of: look.kinds, in: queue)
             look.target = try await target(of: queue)
         }
         if counts.leased > 0 {

@@ -12,6 +12,13 @@ public enum WebhookSignature {
     /// How far `t` may be from the receiver's clock, in both directions.
     public static let window = Duration.seconds(300)
 
+    /// Why a call is not believed.
+    public enum Refusal: String, Error, Sendable, Hashable, Codable {
+        case missing = "no signature, or one that can't be read"
+        case stale = "its time lies more than five minutes off"
+        case wrong = "made with another secret, or for another body"
+    }
+
     /// The header's value. Secrets that are empty are left out; nil when none is left.
     public static func value(
         of body: [UInt8], at time: Timestamp, secrets: [WebhookSecret]
@@ -31,7 +38,19 @@ public enum WebhookSignature {
     public static func verify(
         _ value: String, body: [UInt8], secrets: [WebhookSecret], at now: Timestamp
     ) -> Bool {
-        guard value.utf8.count <= 1024 else { return false }
+        do throws(Refusal) {
+            try check(value, body: body, secrets: secrets, at: now)
+            return true
+        } catch {
+            return false
+        }
+    }
+
+    /// ``verify(_:body:secrets:at:)`` for who wants to know why not; nil is a call without the header.
+    public static func check(
+        _ value: String?, body: [UInt8], secrets: [WebhookSecret], at now: Timestamp
+    ) throws(Refusal) {
+        guard let value, value.utf8.count <= 1024 else { throw .missing }
         var seconds: Int64?
         var codes: [[UInt8]] = []
         for part in value.split(separator: ",") {
@@ -41,15 +60,15 @@ public enum WebhookSignature {
                 // Why: two times would leave open which one was signed.
                 guard seconds == nil, (1...12).contains(digits.utf8.count),
                     digits.utf8.allSatisfy({ (0x30...0x39).contains($0) })
-                else { return false }
+                else { throw .missing }
                 seconds = Int64(digits)
             } else if part.hasPrefix("v1="), codes.count < 8, let code = bytes(part.dropFirst(3)) {
                 codes.append(code)
             }
         }
-        guard let seconds, !codes.isEmpty else { return false }
+        guard let seconds, !codes.isEmpty else { throw .missing }
         let age = now - Timestamp(milliseconds: seconds * 1000)
-        guard age <= window, age >= .zero - window else { return false }
+        guard age <= window, age >= .zero - window else { throw .stale }
         var isGood = false
         for secret in secrets.prefix(mostSecrets) where !secret.bytes.isEmpty {
             for code in codes {
@@ -59,7 +78,7 @@ public enum WebhookSignature {
                         using: SymmetricKey(data: secret.bytes)) || isGood
             }
         }
-        return isGood
+        guard isGood else { throw .wrong }
     }
 
     private static let mostSecrets = 4

@@ -46,13 +46,7 @@ struct Sampler {
         of queues: [QueueName], minute: Int64
     ) async throws(BrokerError) -> [QueueSample] {
         guard !queues.isEmpty else { return [] }
-        var slots: [String: (all: Int, busy: Int)] = [:]
-        for note in try await broker.board.notes(in: .workers) {
-            // Why skipped: a worker of another version may say it otherwise.
-            guard let beat = WorkerBeat(note) else { continue }
-            slots[beat.queue, default: (0, 0)].all += max(0, beat.slots)
-            slots[beat.queue, default: (0, 0)].busy += max(0, beat.busy)
-        }
+        let slots = StoreWalk.slots(of: try await broker.board.notes(in: .workers))
         var samples: [QueueSample] = []
         for queue in queues {
             let counts = try await broker.inspector.counts(of: queue)
@@ -65,8 +59,7 @@ struct Sampler {
                     at: Timestamp(milliseconds: minute * HistorySpan.minute), ready: counts.ready,
                     scheduled: counts.scheduled, leased: counts.leased, dead: counts.dead,
                     enqueued: counts.enqueued,
-                    ended: counts.completed + counts.rejected + counts.forwarded
-                        + counts.cancelled,
+                    ended: counts.ended,
                     oldestReadyMilliseconds: oldest.map { max(0, (now - $0).milliseconds) } ?? 0,
                     slots: slots[queue.text]?.all ?? 0, busySlots: slots[queue.text]?.busy ?? 0))
         }

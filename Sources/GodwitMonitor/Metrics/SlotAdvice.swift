@@ -41,8 +41,8 @@ public struct QueueFlow: Sendable, Hashable {
         if let arrivals, let departures, departures > 0 {
             let running = Double(busy > 0 ? min(busy, max(leased, 1)) : leased)
             let meanRun = running / departures
-            wanted = arrivals * meanRun / Self.load
-            if oldestSeconds > 60 { wanted += Double(ready) * meanRun / 60 / Self.load }
+            wanted = arrivals * meanRun / Adviser.utilisation
+            if oldestSeconds > 60 { wanted += Double(ready) * meanRun / 60 / Adviser.utilisation }
         } else if ready == 0 {
             wanted = Double(busy)
         } else {
@@ -53,5 +53,4 @@ public struct QueueFlow: Sendable, Hashable {
     }
 
     public static let slotLimit = 10_000
-    private static let load = 0.7
 }

@@ -37,7 +37,7 @@ extension StoreGauges {
                 let time = seconds(walk.at - old.at)
                 if time >= 0.5 {
                     flow.arrivals = Double(max(0, counts.arrived - then.arrived)) / time
-                    flow.departures = Double(max(0, counts.departed - then.departed)) / time
+                    flow.departures = Double(max(0, counts.ended - then.ended)) / time
                 }
             }
             if let time = flow.drainSeconds { drain.append(Sample([label], time)) }
@@ -87,8 +87,6 @@ extension StoreGauges {
 extension QueueCounts {
     /// What came in, since the queue was first used.
     fileprivate var arrived: Int { enqueued + redriven }
-    /// What ended, since the queue was first used.
-    fileprivate var departed: Int { completed + rejected + forwarded + cancelled }
 }
 
 extension QueueFlow {

@@ -15,6 +15,8 @@ package struct StoreWalk: Sendable {
         package var idle = 0
         /// Of workers that take nothing new.
         package var quiet = 0
+
+        var all: Int { busy + idle + quiet }
     }
 
     static let queueLimit = 1000
@@ -74,14 +76,8 @@ package struct StoreWalk: Sendable {
         var queue = Queue(name: name)
         queue.counts = try await broker.inspector.counts(of: name)
         if queue.counts.ready > 0 {
-            queue.oldestReadyAt = try await broker.inspector.kinds(of: name)
-                .compactMap(\.oldestReadyAt).min()
-            if queue.oldestReadyAt == nil {
-                // A store that keeps no times by kind: the next one to be served is a good guess.
-                queue.oldestReadyAt = try await broker.inspector.messages(
-                    .ready, in: name, after: nil, limit: 1
-                ).messages.first?.entry.readyAt
-            }
+            queue.oldestReadyAt = try await broker.inspector.oldestReady(
+                of: broker.inspector.kinds(of: name), in: name)
         }
         queue.backlog = try await broker.eventLog.backlog(of: name)
         return queue

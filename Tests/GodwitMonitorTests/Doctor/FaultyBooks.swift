@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 import Godwit
 import GodwitMonitor
+import GodwitTesting
 import Synchronization
 
 /// A broker whose books are wrong as the test says, with a board that the test writes.
-final class FaultyBooks: Broker, Repairable {
-    private let inner: any Broker
+final class FaultyBooks: WrappingBroker, Repairable {
+    let wrapped: any Broker
     private let planted_ = Mutex<[Fault]>([])
     let notes: Mutex<[NoteFolder: [Note]]> = Mutex([:])
 
     /// Nothing that it inspects is answered.
     let isDown = Mutex(false)
 
-    init(_ inner: any Broker) { self.inner = inner }
+    init(_ wrapped: any Broker) { self.wrapped = wrapped }
 
     var planted: [Fault] { planted_.withLock { $0 } }
     func plant(_ new: [Fault]) { planted_.withLock { $0 = new } }
@@ -28,60 +29,10 @@ final class FaultyBooks: Broker, Repairable {
         }
     }
 
-    // MARK: As the inner one
-
-    var limits: BrokerLimits { inner.limits }
-    var time: any TimeSource { inner.time }
-    var isShutDown: Bool { inner.isShutDown }
-    var `operator`: any Operator { inner.operator }
     var inspector: any Inspector {
-        isDown.withLock { $0 } ? DownInspector() : inner.inspector
+        isDown.withLock { $0 } ? DownInspector() : wrapped.inspector
     }
-    var eventLog: any EventLog { inner.eventLog }
     var board: any Board { TestBoard(books: self) }
-
-    func enqueue(
-        _ messages: [NewMessage], to queue: QueueName
-    ) async throws(BrokerError) -> [EnqueueOutcome] {
-        try await inner.enqueue(messages, to: queue)
-    }
-    func reserve(
-        _ request: ReserveRequest, from queue: QueueName
-    ) async throws(BrokerError) -> Reservation {
-        try await inner.reserve(request, from: queue)
-    }
-    func settle(
-        _ settlements: [Settlement], in queue: QueueName
-    ) async throws(BrokerError) -> [SettleOutcome] {
-        try await inner.settle(settlements, in: queue)
-    }
-    func settleDetached(_ settlements: [Settlement], in queue: QueueName) {
-        inner.settleDetached(settlements, in: queue)
-    }
-    func renew(
-        _ tokens: [LeaseToken], for lease: Duration, in queue: QueueName,
-        then: @escaping @Sendable (Result<[SettleOutcome], BrokerError>) -> Void
-    ) {
-        inner.renew(tokens, for: lease, in: queue, then: then)
-    }
-    func checkpoint(
-        _ checkpoints: [Checkpoint], in queue: QueueName
-    ) async throws(BrokerError) -> [SettleOutcome] {
-        try await inner.checkpoint(checkpoints, in: queue)
-    }
-    func promote(in queue: QueueName) async throws(BrokerError) -> Int {
-        try await inner.promote(in: queue)
-    }
-    func reclaim(_ limit: Int, in queue: QueueName) async throws(BrokerError) -> Reclaimed {
-        try await inner.reclaim(limit, in: queue)
-    }
-    func prune(_ limit: Int, in queue: QueueName) async throws(BrokerError) -> Int {
-        try await inner.prune(limit, in: queue)
-    }
-    func wait(for kinds: [Kind]?, in queue: QueueName, upTo timeout: Duration) async {
-        await inner.wait(for: kinds, in: queue, upTo: timeout)
-    }
-    func shutdown() async { await inner.shutdown() }
 }
 
 struct TestBoard: Board {

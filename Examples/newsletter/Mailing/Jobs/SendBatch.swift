@@ -57,7 +57,7 @@ package struct SendBatch: Job {
     /// hash(job, recipient): the same mail has the same id in every run, so that the sink tells a repeat.
     package func messageID(to recipient: MailAddress) -> String {
         let digest = SHA256.hash(data: Data("\(title)\0\(recipient)".utf8))
-        return Hexadecimal.text(digest.prefix(20)) + "@example.com"
+        return Hex.string([UInt8](digest.prefix(20))) + "@example.com"
     }
 
     package func letter(to recipient: MailAddress, at date: Date) throws -> Letter {

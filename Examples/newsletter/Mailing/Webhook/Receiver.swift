@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Foundation
+import Godwit
+package import GodwitMonitor
 package import NIOCore
 import NIOHTTP1
 import NIOPosix
@@ -37,7 +39,7 @@ package final class Receiver: Sendable {
         heard: @escaping @Sendable (ReceivedCall) -> Void = { _ in }
     ) async throws -> Receiver {
         let log = CallLog(heard: heard)
-        let signature = WebhookSignature(secret: secret)
+        let secret = WebhookSecret(secret)
         let channel = try await ServerBootstrap(group: group)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelInitializer { channel in
@@ -46,7 +48,7 @@ package final class Receiver: Sendable {
                     try pipeline.configureHTTPServerPipeline(withErrorHandling: true)
                     try pipeline.addHandlers([
                         IdleStateHandler(readTimeout: .seconds(30)),
-                        ReceiverHandler(signature, log),
+                        ReceiverHandler(secret, log),
                     ])
                 }
             }
@@ -84,14 +86,14 @@ final class ReceiverHandler: ChannelInboundHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundOut = HTTPServerResponsePart
 
-    private let signature: WebhookSignature
+    private let secret: WebhookSecret
     private let log: CallLog
     private var head: HTTPRequestHead?
     private var body: [UInt8] = []
     private var isTooLong = false
 
-    init(_ signature: WebhookSignature, _ log: CallLog) {
-        self.signature = signature
+    init(_ secret: WebhookSecret, _ log: CallLog) {
+        self.secret = secret
         self.log = log
     }
 
@@ -130,7 +132,9 @@ final class ReceiverHandler: ChannelInboundHandler {
         } else {
             var refusal: WebhookSignature.Refusal?
             do throws(WebhookSignature.Refusal) {
-                try signature.check(head.headers["Godwit-Signature"].first, body: body)
+                try WebhookSignature.check(
+                    head.headers[WebhookSignature.header].first, body: body, secrets: [secret],
+                    at: Timestamp(Date()))
             } catch {
                 refusal = error
             }
