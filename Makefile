@@ -5,7 +5,7 @@ TRAITS ?= Command
 BUILD   = $(SWIFT) build -c release --traits $(TRAITS)
 BIN     = .build/release
 # hello stands as the README prints it.
-SOURCES = Package.swift Sources Tests Examples/file-digest Examples/newsletter Examples/print-fleet
+SOURCES = Package.swift Sources Tests Examples/fibonacci Examples/file-digest Examples/newsletter Examples/print-fleet
 DIR    ?= /usr/share/doc
 LIMIT  ?= 5000
 FUZZ_SECONDS ?= 60
@@ -13,7 +13,7 @@ DEVICES ?= 80
 DAYS   ?= 730
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo example-newsletter test check bench backtest semireal fuzz chaos format lint verify clean
+.PHONY: help setup build demo example-newsletter test check bench backtest semireal fuzz chaos format lint protos verify clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -80,6 +80,9 @@ format: ## Format the sources
 
 lint: ## Check the format
 	$(SWIFT) format lint --strict --parallel --recursive $(SOURCES)
+
+protos: ## Make Swift and Python out of Protos
+	./scripts/protos.sh
 
 verify: ## Prove that what is generated or copied is fresh
 	@./scripts/verify.sh

@@ -14,6 +14,7 @@ let command: TargetDependencyCondition? = .when(traits: ["Command"])
 let sqlite: TargetDependencyCondition? = .when(traits: ["SQLite"])
 let monitor: TargetDependencyCondition? = .when(traits: ["Monitor"])
 let http: TargetDependencyCondition? = .when(traits: ["HTTP"])
+let grpc: TargetDependencyCondition? = .when(traits: ["GRPC"])
 
 let package = Package(
     name: "godwit",
@@ -25,6 +26,8 @@ let package = Package(
         .library(name: "GodwitRedis", targets: ["GodwitRedis"]),
         .library(name: "GodwitMonitor", targets: ["GodwitMonitor"]),
         .library(name: "GodwitHTTP", targets: ["GodwitHTTP"]),
+        .library(name: "GodwitGRPC", targets: ["GodwitGRPC"]),
+        .library(name: "GodwitPush", targets: ["GodwitPush"]),
         .library(name: "GodwitTesting", targets: ["GodwitTesting"]),
         .library(name: "MessagePack", targets: ["MessagePack"]),
         .library(name: "RedisClient", targets: ["RedisClient"]),
@@ -33,6 +36,7 @@ let package = Package(
         .executable(name: "file-digest", targets: ["file-digest"]),
         .executable(name: "print-fleet", targets: ["print-fleet"]),
         .executable(name: "newsletter", targets: ["newsletter"]),
+        .executable(name: "fibonacci", targets: ["fibonacci"]),
     ],
     traits: [
         .trait(name: "SQLite", description: "The embedded broker: one file, nothing to install."),
@@ -44,8 +48,11 @@ let package = Package(
             enabledTraits: ["SQLite"]),
         .trait(name: "HTTP", description: "/metrics and /scale as routes of Hummingbird."),
         .trait(
+            name: "GRPC", description: "The door for other languages, and its Swift client.",
+            enabledTraits: ["Monitor"]),
+        .trait(
             name: "Command", description: "The godwit command.",
-            enabledTraits: ["SQLite", "Redis", "Monitor", "HTTP"]),
+            enabledTraits: ["SQLite", "Redis", "Monitor", "HTTP", "GRPC"]),
         .default(enabledTraits: ["SQLite"]),
     ],
     dependencies: [
@@ -56,6 +63,11 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.0"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
+        .package(url: "https://github.com/grpc/grpc-swift-2", from: "2.4.3"),
+        .package(url: "https://github.com/grpc/grpc-swift-nio-transport", from: "2.9.2"),
+        .package(url: "https://github.com/grpc/grpc-swift-protobuf", from: "2.4.1"),
+        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+        .package(url: "https://github.com/attaswift/BigInt", from: "6.0.1"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
@@ -140,12 +152,54 @@ let package = Package(
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             swiftSettings: settings),
+        // Why apart: it is large, generated and seldom changes.
+        .target(
+            name: "GodwitProtos",
+            dependencies: [
+                .product(name: "GRPCCore", package: "grpc-swift-2", condition: grpc),
+                .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf", condition: grpc),
+                .product(name: "SwiftProtobuf", package: "swift-protobuf", condition: grpc),
+            ],
+            swiftSettings: settings),
+        .target(
+            name: "GodwitGRPC",
+            dependencies: [
+                "Godwit", "GodwitProtos", "MessagePack",
+                .product(name: "Crypto", package: "swift-crypto", condition: grpc),
+                .product(name: "GRPCCore", package: "grpc-swift-2", condition: grpc),
+                .product(
+                    name: "GRPCNIOTransportHTTP2Posix", package: "grpc-swift-nio-transport",
+                    condition: grpc),
+                .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf", condition: grpc),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio", condition: grpc),
+                .product(name: "NIOPosix", package: "swift-nio", condition: grpc),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "SwiftProtobuf", package: "swift-protobuf", condition: grpc),
+            ],
+            swiftSettings: settings),
+        .target(
+            name: "GodwitPush",
+            dependencies: [
+                "Godwit", "GodwitGRPC", "GodwitMonitor", "GodwitProtos",
+                .product(name: "AsyncHTTPClient", package: "async-http-client", condition: grpc),
+                .product(name: "GRPCCore", package: "grpc-swift-2", condition: grpc),
+                .product(
+                    name: "GRPCNIOTransportHTTP2Posix", package: "grpc-swift-nio-transport",
+                    condition: grpc),
+                .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf", condition: grpc),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio", condition: grpc),
+                .product(name: "NIOHTTP1", package: "swift-nio", condition: grpc),
+                .product(name: "SwiftProtobuf", package: "swift-protobuf", condition: grpc),
+            ],
+            swiftSettings: settings),
         .target(name: "GodwitTesting", dependencies: ["Godwit"], swiftSettings: settings),
         .executableTarget(
             name: "GodwitCLI",
             dependencies: [
-                "Godwit", "GodwitHTTP", "GodwitMonitor", "GodwitSQLite", "GodwitRedis",
-                "GodwitStreams", "MessagePack", "RedisClient",
+                "Godwit", "GodwitGRPC", "GodwitHTTP", "GodwitMonitor", "GodwitPush",
+                "GodwitRedis", "GodwitSQLite", "GodwitStreams", "MessagePack", "RedisClient",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -210,6 +264,70 @@ let package = Package(
                 .product(name: "SystemPackage", package: "swift-system", condition: command),
             ],
             path: "Examples/newsletter/newsletter", swiftSettings: settings),
+        .target(
+            name: "Fibonacci",
+            dependencies: [
+                .product(name: "BigInt", package: "BigInt", condition: command),
+                .product(name: "GRPCCore", package: "grpc-swift-2", condition: command),
+                .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf", condition: command),
+                .product(name: "SwiftProtobuf", package: "swift-protobuf", condition: command),
+            ],
+            path: "Examples/fibonacci/Fibonacci", swiftSettings: settings),
+        .executableTarget(
+            name: "fibonacci",
+            dependencies: [
+                "Fibonacci", "Godwit", "GodwitRedis", "GodwitSQLite",
+                .product(name: "BigInt", package: "BigInt", condition: command),
+                .product(name: "GRPCCore", package: "grpc-swift-2", condition: command),
+                .product(
+                    name: "GRPCNIOTransportHTTP2Posix", package: "grpc-swift-nio-transport",
+                    condition: command),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+                .product(
+                    name: "ArgumentParser", package: "swift-argument-parser", condition: command),
+                .product(name: "Subprocess", package: "swift-subprocess", condition: command),
+                .product(name: "SystemPackage", package: "swift-system", condition: command),
+            ],
+            path: "Examples/fibonacci/fibonacci", swiftSettings: settings),
+        .testTarget(
+            name: "FibonacciTests",
+            dependencies: [
+                "Fibonacci", .product(name: "BigInt", package: "BigInt", condition: command),
+            ],
+            swiftSettings: settings),
+        .testTarget(
+            name: "GodwitGRPCTests",
+            dependencies: [
+                "Godwit", "GodwitGRPC", "GodwitProtos", "GodwitStreams", "GodwitTesting",
+                "MessagePack",
+                .product(name: "GRPCCore", package: "grpc-swift-2", condition: grpc),
+                .product(
+                    name: "GRPCNIOTransportHTTP2Posix", package: "grpc-swift-nio-transport",
+                    condition: grpc),
+                .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf", condition: grpc),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio", condition: grpc),
+                .product(name: "NIOPosix", package: "swift-nio", condition: grpc),
+                .product(name: "SwiftProtobuf", package: "swift-protobuf", condition: grpc),
+            ],
+            swiftSettings: settings),
+        .testTarget(
+            name: "GodwitPushTests",
+            dependencies: [
+                "Godwit", "GodwitMonitor", "GodwitProtos", "GodwitPush", "GodwitTesting",
+                .product(name: "AsyncHTTPClient", package: "async-http-client", condition: grpc),
+                .product(name: "GRPCCore", package: "grpc-swift-2", condition: grpc),
+                .product(
+                    name: "GRPCNIOTransportHTTP2Posix", package: "grpc-swift-nio-transport",
+                    condition: grpc),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio", condition: grpc),
+                .product(name: "NIOHTTP1", package: "swift-nio", condition: grpc),
+                .product(name: "NIOPosix", package: "swift-nio", condition: grpc),
+            ],
+            swiftSettings: settings),
         .testTarget(
             name: "MailingTests",
             dependencies: [
@@ -268,14 +386,17 @@ let package = Package(
             name: "CommandTests",
             // Why the programs: they are run, and so must be built with the tests.
             dependencies: [
-                "Godwit", "GodwitCLI", "GodwitMonitor", "GodwitSQLite", "TestRedis", "file-digest",
-                "hello", "newsletter", "print-fleet",
+                "Godwit", "GodwitCLI", "GodwitMonitor", "GodwitSQLite", "TestRedis", "fibonacci",
+                "file-digest", "hello", "newsletter", "print-fleet",
                 .product(name: "Crypto", package: "swift-crypto", condition: command),
             ],
             swiftSettings: settings),
         .testTarget(
             name: "BrokerContractTests",
-            dependencies: ["Godwit", "GodwitRedis", "GodwitSQLite", "GodwitTesting", "TestRedis"],
+            dependencies: [
+                "Godwit", "GodwitGRPC", "GodwitRedis", "GodwitSQLite", "GodwitTesting",
+                "TestRedis",
+            ],
             swiftSettings: settings),
         .executableTarget(
             name: "ArchiveWorker",

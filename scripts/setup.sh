@@ -20,6 +20,8 @@ if ! has apt-get; then
 fi
 
 [ -e /usr/include/sqlite3.h ] || need libsqlite3-dev
+[ -e /usr/include/zlib.h ] || need zlib1g-dev
+python3 -c 'import venv, ensurepip' >/dev/null 2>&1 || need python3-venv
 has redis-server || need redis-server
 has clickhouse-server || need clickhouse-server
 has sha256sum || need coreutils

@@ -15,11 +15,16 @@ fi
 
 # Every source file names its licence, but for the program that the README shows.
 unmarked=$(find Sources Tests Examples -name '*.swift' ! -path Examples/hello/hello.swift \
+    ! -name '*.pb.swift' ! -name '*.grpc.swift' \
     -exec sh -c 'head -1 "$1" | grep -q SPDX-License-Identifier || echo "$1"' _ {} \;)
 if [ -n "$unmarked" ]; then
     echo "verify: without a licence line: $unmarked" >&2
     exit 1
 fi
+
+# What is generated is what the protos make.
+./scripts/protos.sh --check
+
 # Who wants the core with SQLite resolves none of these.
 resolved=$(swift package show-dependencies --format flatlist)
 for package in swift-nio hummingbird grpc-swift async-http-client swift-argument-parser swift-crypto; do
