@@ -265,18 +265,18 @@ let package = Package(
             ],
             path: "Examples/newsletter/newsletter", swiftSettings: settings),
         .target(
-            name: "Fibonacci",
+            name: "FibonacciNumbers",
             dependencies: [
                 .product(name: "BigInt", package: "BigInt", condition: command),
                 .product(name: "GRPCCore", package: "grpc-swift-2", condition: command),
                 .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf", condition: command),
                 .product(name: "SwiftProtobuf", package: "swift-protobuf", condition: command),
             ],
-            path: "Examples/fibonacci/Fibonacci", swiftSettings: settings),
+            path: "Examples/fibonacci/FibonacciNumbers", swiftSettings: settings),
         .executableTarget(
             name: "fibonacci",
             dependencies: [
-                "Fibonacci", "Godwit", "GodwitRedis", "GodwitSQLite",
+                "FibonacciNumbers", "Godwit", "GodwitRedis", "GodwitSQLite",
                 .product(name: "BigInt", package: "BigInt", condition: command),
                 .product(name: "GRPCCore", package: "grpc-swift-2", condition: command),
                 .product(
@@ -294,7 +294,7 @@ let package = Package(
         .testTarget(
             name: "FibonacciTests",
             dependencies: [
-                "Fibonacci", .product(name: "BigInt", package: "BigInt", condition: command),
+                "FibonacciNumbers", .product(name: "BigInt", package: "BigInt", condition: command),
             ],
             swiftSettings: settings),
         .testTarget(
