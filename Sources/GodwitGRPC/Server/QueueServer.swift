@@ -42,7 +42,11 @@ public struct QueueServer: Service {
         let closing = Closing()
         let server = GRPCServer(
             transport: transport,
-            services: [QueueService(broker: broker, limits: limits, closing: closing)],
+            services: [
+                QueueService(broker: broker, limits: limits, closing: closing),
+                InspectorService(broker: broker),
+                OperatorService(broker: broker, limits: limits),
+            ],
             interceptors: interceptors)
         do {
             try await withThrowingTaskGroup(of: Void.self) { tasks in
