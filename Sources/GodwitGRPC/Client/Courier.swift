@@ -27,8 +27,8 @@ final class Courier: Sendable {
     let client: Client
     let location: String
     private let group: MultiThreadedEventLoopGroup
-    private let executor: LoopExecutor
-    private let metadata: Metadata
+    let executor: LoopExecutor
+    let metadata: Metadata
     private let timeout: Duration?
     private let state = Mutex(State())
 

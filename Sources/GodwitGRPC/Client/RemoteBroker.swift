@@ -41,6 +41,9 @@ public final class RemoteBroker: Broker {
         self.logger = logger
     }
 
+    public var `operator`: any Operator { self }
+    public var inspector: any Inspector { self }
+
     public var isShutDown: Bool { courier.isShutDown }
 
     public func shutdown() async { await courier.shutdown() }

@@ -43,7 +43,11 @@ public struct QueueServer: Service {
         let queues = QueueService(broker: broker, limits: limits, closing: closing)
         let server = GRPCServer(
             transport: transport,
-            services: [queues],
+            services: [
+                queues,
+                InspectorService(broker: broker),
+                OperatorService(broker: broker, limits: limits),
+            ],
             interceptors: interceptors)
         do {
             try await withThrowingTaskGroup(of: Void.self) { tasks in
