@@ -29,8 +29,8 @@ final class Courier: Sendable {
     private let transport: HTTP2ClientTransport.Posix
     let location: String
     private let group: MultiThreadedEventLoopGroup
-    private let executor: LoopExecutor
-    private let metadata: Metadata
+    let executor: LoopExecutor
+    let metadata: Metadata
     private let timeout: Duration?
     private let state = Mutex(State())
 

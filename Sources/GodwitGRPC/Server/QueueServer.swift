@@ -40,10 +40,11 @@ public struct QueueServer: Service {
                 config.http2.maxConcurrentStreams = limits.streamsPerConnection
             }, eventLoopGroup: group)
         let closing = Closing()
+        let queues = QueueService(broker: broker, limits: limits, closing: closing)
         let server = GRPCServer(
             transport: transport,
             services: [
-                QueueService(broker: broker, limits: limits, closing: closing),
+                queues,
                 InspectorService(broker: broker),
                 OperatorService(broker: broker, limits: limits),
             ],
@@ -51,6 +52,9 @@ public struct QueueServer: Service {
         do {
             try await withThrowingTaskGroup(of: Void.self) { tasks in
                 tasks.addTask(executorPreference: executor) { try await server.serve() }
+                tasks.addTask(executorPreference: executor) {
+                    await queues.floor.run(until: closing)
+                }
                 let port = try await transport.listeningAddress.ipv4?.port ?? 0
                 onStart(port)
                 try await withGracefulShutdownHandler {
