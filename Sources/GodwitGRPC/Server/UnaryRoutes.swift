@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import GodwitProtos
 import GRPCCore
 import GRPCNIOTransportHTTP2Posix
 import GRPCProtobuf
@@ -77,6 +78,23 @@ struct UnaryRoutes: Sendable {
             throw RPCError(code: .unimplemented, message: "this call takes one message")
         }
         return (metadata, message)
+    }
+}
+
+extension QueueService {
+    /// The words that are called often.
+    func routes(
+        _ gate: @escaping @Sendable (Metadata, ServerContext) async throws -> Caller
+    ) -> [MethodDescriptor: UnaryRoutes.Route] {
+        typealias Words = Godwit_V1_Queue.Method
+        var routes = UnaryRoutes(gate: gate)
+        routes.add(Words.Enqueue.descriptor, enqueue)
+        routes.add(Words.Reserve.descriptor, reserve)
+        routes.add(Words.Settle.descriptor, settle)
+        routes.add(Words.SettleThenReserve.descriptor, settleThenReserve)
+        routes.add(Words.Renew.descriptor, renew)
+        routes.add(Words.Checkpoint.descriptor, checkpoint)
+        return routes.routes
     }
 }
 

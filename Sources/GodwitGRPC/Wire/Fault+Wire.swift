@@ -11,7 +11,8 @@ extension Fault {
                 "Send a fault back as Faults gave it.")
         }
         self.init(
-            kind, in: queue, message: wire.message.isEmpty ? nil : try MessageID(wire: wire.message),
+            kind, in: queue,
+            message: wire.message.isEmpty ? nil : try MessageID(wire: wire.message),
             place: wire.place, wire.sentence)
     }
 
