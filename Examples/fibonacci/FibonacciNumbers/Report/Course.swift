@@ -20,6 +20,8 @@ package struct Course: Sendable, Hashable, Encodable {
     }
 
     package var n: UInt32
+    /// Of its answer in the results; nil when there is none.
+    package var digits: Int?
     package var message: String
     package var end: End
     /// From the enqueue to the start of the run that ended it, from there to its end, and both.

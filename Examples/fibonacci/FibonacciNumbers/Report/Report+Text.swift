@@ -22,7 +22,7 @@ extension Report {
     private func timeSection(_ shown: [Course], isAll: Bool) -> String {
         let rows = shown.map { course in
             [
-                "\(course.n)", digits[course.n].map { "\($0)" } ?? "-", "\(course.wait)",
+                "\(course.n)", course.digits.map { "\($0)" } ?? "-", "\(course.wait)",
                 "\(course.run)", "\(course.total)", "\(course.runs)", "\(course.failures)",
                 "\(course.losses.count)", course.worker.map { "\($0)" } ?? "-",
             ]

@@ -55,14 +55,16 @@ package struct Report: Sendable, Encodable {
     package let formulaInfiniteFrom: Int
     /// In the order of n.
     package let courses: [Course]
-    package let digits: [UInt32: Int]
     /// What does not add up; empty when all does.
     package let problems: [String]
 
     package init(_ findings: Findings) {
         let answers = findings.results.answers
-        courses = findings.courses.sorted { $0.n < $1.n }
-        digits = answers.mapValues(\.decimal.utf8.count)
+        var courses = findings.courses.sorted { $0.n < $1.n }
+        for index in courses.indices {
+            courses[index].digits = answers[courses[index].n]?.decimal.utf8.count
+        }
+        self.courses = courses
         numbers = findings.asked.count
         largest = findings.asked.max() ?? 0
         largestDigits = findings.asked.max().flatMap { answers[$0]?.decimal.utf8.count } ?? 0
