@@ -30,7 +30,8 @@ struct Computer<Numbers: Fibonacci_V1_Numbers.ClientProtocol>: Sendable {
             response = try await numbers.compute(request, options: options)
         } catch let error as RPCError {
             try Task.checkCancellation()
-            let reason = "\(error.code): \(error.message.cut(to: 200).escapedForDisplay)"
+            let reason =
+                "\(Self.name(of: error.code)): \(error.message.cut(to: 200).escapedForDisplay)"
             if error.code == .invalidArgument { throw Verdict.reject(reason) }
             throw Failed(reason: reason)
         }
@@ -47,6 +48,14 @@ struct Computer<Numbers: Fibonacci_V1_Numbers.ClientProtocol>: Sendable {
                 run: context.count, process: getpid(),
                 waitedMilliseconds: Int(response.waitedMs),
                 computedMicroseconds: Int(clamping: response.computedUs)))
+    }
+
+    /// A status as gRPC's documents write it: INVALID_ARGUMENT.
+    private static func name(of code: RPCError.Code) -> String {
+        "\(code)".reduce(into: "") { name, character in
+            if character.isUppercase { name += "_" }
+            name += character.uppercased()
+        }
     }
 
     /// Whether a text can be F(n): digits, no more of them than F(n) has, and no leading zero.

@@ -7,12 +7,12 @@ import Godwit
 struct NumberOptions: ParsableArguments {
     @Option(help: "How many numbers: a third of them in a row from 0, the others ever sparser.")
     var count = 300
-    @Option(help: "The largest n among them.") var largest: UInt32 = 478_500
+    @Option(help: "The largest n among them.") var largest: UInt32 = 478_495
     @Option(help: "The seed that chooses them.") var numberSeed: UInt64 = 1
 
     func validate() throws {
-        guard (1...100_000).contains(count) else {
-            throw ValidationError("--count is 1 to 100000, not \(count).")
+        guard (1...10_000).contains(count) else {
+            throw ValidationError("--count is 1 to 10000, not \(count).")
         }
         guard largest <= ServiceOptions.largestBound, Int(largest) + 1 >= count else {
             throw ValidationError(

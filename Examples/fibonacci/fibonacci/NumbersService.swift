@@ -56,7 +56,8 @@ struct NumbersService: Fibonacci_V1_Numbers.SimpleServiceProtocol {
         case .tooLarge:
             throw RPCError(
                 code: .invalidArgument,
-                message: "n is \(request.n); this service computes F(n) up to n = \(options.largest)")
+                message:
+                    "n is \(request.n); this service computes F(n) up to n = \(options.largest)")
         case .busy:
             throw RPCError(
                 code: .unavailable,

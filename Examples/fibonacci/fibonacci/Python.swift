@@ -29,6 +29,9 @@ enum Python {
                           "compared": len(answers), "differing": differing}))
         """
 
+    /// Throws ``Wrong`` when there is no python3: better before the work than behind it.
+    static func find() async throws { _ = try await run(["pass"]) }
+
     /// Compares all results of a folder.
     ///
     /// Throws ``Wrong`` when there is no python3, or when it fails.

@@ -45,13 +45,15 @@ struct Story: Sendable {
                     state.address = try? JSONDecoder().decode(
                         ServiceCommand.Listening.self, from: data)
                 } else {
-                    state.sums = (try? JSONDecoder().decode(ServiceSums.self, from: data)) ?? state.sums
+                    state.sums =
+                        (try? JSONDecoder().decode(ServiceSums.self, from: data)) ?? state.sums
                 }
             }
         }
     }
 
     func run() async throws -> Report {
+        if checks { try await Python.find() }
         let findings = try await House.with(broker) { try await run(on: $0) }
         guard checks else { return Report(findings) }
         House.say("comparing \(findings.results.answers.count) results with Python's integers")

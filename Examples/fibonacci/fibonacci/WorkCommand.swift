@@ -42,6 +42,14 @@ struct WorkCommand: AsyncParsableCommand {
     func validate() throws { _ = try HostPort(service) }
 
     func run() async throws {
+        // Why: the starter counts retries, and shows how far all is in a line of its own.
+        if tellsNumber {
+            LoggingSystem.bootstrap { label in
+                var handler = StreamLogHandler.standardError(label: label)
+                handler.logLevel = .warning
+                return handler
+            }
+        }
         let address = try HostPort(service)
         try House.makeFolder(results)
         let transport = try HTTP2ClientTransport.Posix.http2NIOPosix(

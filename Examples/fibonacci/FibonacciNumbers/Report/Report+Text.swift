@@ -34,7 +34,8 @@ extension Report {
         let sums = [("wait", wait), ("run", run), ("total", total)].compactMap { name, value in
             value.map { [name, "\($0.p50)", "\($0.p90)", "\($0.p99)", "\($0.max)"] }
         }
-        return ([title]
+        return
+            ([title]
             + Self.table(
                 ["n", "digits", "wait", "run", "total", "runs", "failed", "lost", "worker"], rows)
             + ["", "All \(numbers) answered numbers, in ms"]
@@ -52,7 +53,8 @@ extension Report {
                 course.worker.map { "\($0)" } ?? "-", "\(course.total)",
             ]
         }
-        return (["Worker \(killed.worker) was killed and held \(killed.held.count)"]
+        return
+            (["Worker \(killed.worker) was killed and held \(killed.held.count)"]
             + Self.table(["n", "reclaimed after", "runs", "answered by worker", "total"], rows))
             .joined(separator: "\n")
     }
@@ -69,21 +71,24 @@ extension Report {
         if let service {
             lines.append(
                 "  service: \(service.calls) calls, \(service.answered) answered, "
-                    + "\(service.putOff) put off, \(service.refused) refused,")
-            lines.append("  \(service.abandoned) abandoned")
+                    + "\(service.putOff) put off, \(service.refused) refused, "
+                    + "\(service.abandoned) abandoned")
         }
         if let comparison {
             let equal = comparison.compared - comparison.differing.count
             lines.append("  equal to \(comparison.by): \(equal) of \(comparison.compared)")
         }
         lines.append(
-            "  the largest is F(\(largest)) with \(largestDigits) digits; \(seconds) s in all")
+            "  the largest is F(\(largest)): \(largestDigits) digits, "
+                + "computed in \(largestMilliseconds) ms")
+        lines.append("  \(seconds) s from the first message to the last answer")
         return lines.joined(separator: "\n")
     }
 
     private var formulaSection: String {
         let rows = formula.map { [$0.rounding.rawValue, "\($0.n)", $0.exact, $0.formula] }
-        return (["The closed formula (φⁿ − ψⁿ) ÷ √5 in Double, where it first goes wrong"]
+        return
+            (["The closed formula (φⁿ − ψⁿ) ÷ √5 in Double, where it first goes wrong"]
             + Self.table(["", "n", "exact", "formula"], rows)
             + ["  infinite from n = \(formulaInfiniteFrom) on"]).joined(separator: "\n")
     }

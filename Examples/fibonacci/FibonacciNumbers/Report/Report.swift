@@ -36,6 +36,8 @@ package struct Report: Sendable, Encodable {
     package let numbers: Int
     package let largest: UInt32
     package let largestDigits: Int
+    /// How long the service computed that one.
+    package let largestMilliseconds: Int
     /// Results, and those of the numbers asked for that have exactly one.
     package let results: Int
     package let once: Int
@@ -67,7 +69,9 @@ package struct Report: Sendable, Encodable {
         self.courses = courses
         numbers = findings.asked.count
         largest = findings.asked.max() ?? 0
-        largestDigits = findings.asked.max().flatMap { answers[$0]?.decimal.utf8.count } ?? 0
+        let last = findings.asked.max().flatMap { answers[$0] }
+        largestDigits = last?.decimal.utf8.count ?? 0
+        largestMilliseconds = (last?.computedMicroseconds ?? 0) / 1000
         results = answers.count
         once = findings.answeredOnce
         let completed = courses.filter { $0.end == .completed }
@@ -131,23 +135,21 @@ extension Report.Findings {
     private func killProblems(lost: Int) -> [String] {
         guard isKillDue else { return [] }
         guard let killed else {
-            return ["no worker was found with a message in hand; ask for more numbers, or --no-kill"]
+            return [
+                "no worker was found with a message in hand; ask for more numbers, or --no-kill"
+            ]
         }
-        // What it held is told by the store: the lease ran out, and somebody else ended the message.
-        let reclaimed = killed.held.filter { n in
-            courses.contains {
-                $0.n == n && $0.losses.contains { $0.worker == killed.worker }
-                    && $0.worker != nil && $0.worker != killed.worker
-            }
+        let left = killed.held.filter { n in
+            !courses.contains { $0.n == n && $0.isLeft(by: killed.worker) }
         }
-        let left = Set(killed.held).subtracting(reclaimed).sorted()
         return left.isEmpty
             ? [] : ["held by the killed worker and reclaimed by nobody: \(Self.list(left))"]
     }
 
     private var comparisonProblems: [String] {
         guard let comparison else {
-            return isComparisonDue ? ["nobody compared the results; install python3, or --no-check"] : []
+            return isComparisonDue
+                ? ["nobody compared the results; install python3, or --no-check"] : []
         }
         if !comparison.differing.isEmpty {
             return ["\(comparison.by) has other digits for \(Self.list(comparison.differing))"]
@@ -161,5 +163,16 @@ extension Report.Findings {
         guard !numbers.isEmpty else { return "none" }
         let shown = numbers.prefix(8).map { "\($0)" }.joined(separator: ", ")
         return numbers.count > 8 ? "\(shown) and \(numbers.count - 8) more" : shown
+    }
+}
+
+extension Course {
+    /// The store says that this worker lost it and another ended it.
+    ///
+    /// Or that it ended it by itself: its ack may have been on the way to the store when it was killed.
+    fileprivate func isLeft(by killed: Int) -> Bool {
+        guard let worker else { return false }
+        return worker == killed
+            ? losses.isEmpty && acks == 1 : losses.contains { $0.worker == killed }
     }
 }
