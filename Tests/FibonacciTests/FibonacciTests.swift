@@ -50,6 +50,14 @@ import Testing
         }
     }
 
+    @Test func `has the digits of BigInt's own text, in halves as in one piece`() {
+        let piece = BigUInt(10).power(608)
+        var numbers = [0, 1, 9, piece - 1, piece, piece + 7, piece * piece - 1, piece * piece]
+        numbers += [piece * piece * piece, BigUInt(10).power(5_000) + 3]
+        numbers += [2_909, 2_910, 5_819, 12_345, 60_000].map { Fibonacci.exact($0) }
+        for number in numbers { #expect(Decimal.text(number) == "\(number)") }
+    }
+
     @Test func `ends early when nobody wants it any longer`() {
         struct Enough: Error {}
         var looks = 0

@@ -32,7 +32,9 @@ import Testing
         course.runs = 1 + losses.count
         course.losses = losses
         course.worker = 2
-        if end == .dead { course.reason = "INVALID_ARGUMENT: too large" }
+        if end == .dead {
+            course.reason = "INVALID_ARGUMENT: n is 1000001; the service computes up to n = 1000000"
+        }
         return course
     }
 

@@ -56,8 +56,7 @@ struct NumbersService: Fibonacci_V1_Numbers.SimpleServiceProtocol {
         case .tooLarge:
             throw RPCError(
                 code: .invalidArgument,
-                message:
-                    "n is \(request.n); this service computes F(n) up to n = \(options.largest)")
+                message: "n is \(request.n); the service computes up to n = \(options.largest)")
         case .busy:
             throw RPCError(
                 code: .unavailable,
@@ -113,7 +112,7 @@ struct NumbersService: Fibonacci_V1_Numbers.SimpleServiceProtocol {
             if Task.isCancelled || context.cancellation.isCancelled { throw CancellationError() }
         }
         var response = Fibonacci_V1_ComputeResponse()
-        response.decimal = String(number)
+        response.decimal = Decimal.text(number)
         response.waitedMs = UInt32(wait)
         response.computedUs = UInt64((ContinuousClock.now - start) / .microseconds(1))
         cell.state.withLock { $0.sums.answered += 1 }

@@ -93,7 +93,8 @@ struct Story: Sendable {
             House.say(
                 """
                 \(numbers.count) numbers up to F(\(numbers.max() ?? 0)), \(workers) workers of \
-                \(concurrency), lease \(lease) s; the service is on port \(address.port)
+                \(concurrency) calls, lease \(lease) s;
+                the service is on port \(address.port)
                 """)
             let start = ContinuousClock.now
             var findings = try await work(on: broker, crew, heard, address, before)

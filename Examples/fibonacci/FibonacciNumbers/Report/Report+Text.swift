@@ -66,7 +66,8 @@ extension Report {
             "  \(dead) dead, \(retried) failed run(s), \(lostLeases) lost lease(s), "
                 + "\(unfinished) unfinished file(s)")
         for course in courses where course.end == .dead {
-            lines.append("  dead: \(course.n): \(course.reason ?? "no reason")")
+            lines.append("  dead: \(course.n)")
+            lines.append("    \(course.reason ?? "no reason")")
         }
         if let service {
             lines.append(
