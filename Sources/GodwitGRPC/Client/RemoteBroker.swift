@@ -14,15 +14,18 @@ package import Logging
 public final class RemoteBroker: Broker {
     let courier: Courier
     let words: Godwit_V1_Queue.Client<HTTP2ClientTransport.Posix>
+    let store: Godwit_V1_Store.Client<HTTP2ClientTransport.Posix>
     public let limits: BrokerLimits
     public let time: any TimeSource
     public let clockOffset: Duration
     let validation: Validation
     let logger: Logger
 
+    /// Comes in, and asks what the store holds its callers to.
+    ///
+    /// Throws `unavailable` when nobody answers for 5 seconds; a door that goes away later is waited for.
     package init(
         host: String, port: Int, token: String? = nil, time: any TimeSource = SystemTime(),
-        limits: BrokerLimits = BrokerLimits(),
         logger: Logger = .current
     ) async throws(BrokerError) {
         let location = "grpc://\(host):\(port)"
@@ -35,14 +38,24 @@ public final class RemoteBroker: Broker {
             throw BrokerError(error, what: "open", location: location, isRead: true)
         }
         words = Godwit_V1_Queue.Client(wrapping: courier.client)
-        self.limits = limits
-        clockOffset = .zero
+        store = Godwit_V1_Store.Client(wrapping: courier.client)
+        do throws(BrokerError) {
+            let greeting = try await Greeting(
+                store, over: courier, time, patience: .seconds(time.isVirtual ? 60 : 5))
+            limits = greeting.limits
+            clockOffset = greeting.clockOffset
+        } catch {
+            await courier.shutdown()
+            throw error
+        }
         validation = Validation(limits, location: location)
         self.logger = logger
     }
 
     public var `operator`: any Operator { self }
     public var inspector: any Inspector { self }
+    public var eventLog: any EventLog { self }
+    public var board: any Board { self }
 
     public var isShutDown: Bool { courier.isShutDown }
 

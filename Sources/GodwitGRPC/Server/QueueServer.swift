@@ -46,6 +46,7 @@ public struct QueueServer: Service {
                 QueueService(broker: broker, limits: limits, closing: closing),
                 InspectorService(broker: broker),
                 OperatorService(broker: broker, limits: limits),
+                StoreService(broker: broker),
             ],
             interceptors: interceptors)
         do {
