@@ -180,7 +180,7 @@ extension Godwit_V1_Operator {
     ///
     /// > Source IDL Documentation:
     /// >
-    /// > All need the act `operate`.
+    /// > All need the act `operate`, but where it is said.
     package protocol StreamingServiceProtocol: GRPCCore.RegistrableRPCService {
         /// Handle the "Redrive" method.
         ///
@@ -272,7 +272,7 @@ extension Godwit_V1_Operator {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Cancels up to `limit` ready messages, from the head.
+        /// > Cancels up to `limit` ready messages, from the head; at most 10,000 in one call.
         ///
         /// - Parameters:
         ///   - request: A streaming request of `Godwit_V1_PurgeRequest` messages.
@@ -304,7 +304,7 @@ extension Godwit_V1_Operator {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > What can't be in the store's books.
+        /// > What can't be in the store's books. Reads only, so it needs `inspect`.
         ///
         /// - Parameters:
         ///   - request: A streaming request of `Godwit_V1_FaultsRequest` messages.
@@ -347,7 +347,7 @@ extension Godwit_V1_Operator {
     ///
     /// > Source IDL Documentation:
     /// >
-    /// > All need the act `operate`.
+    /// > All need the act `operate`, but where it is said.
     package protocol ServiceProtocol: Godwit_V1_Operator.StreamingServiceProtocol {
         /// Handle the "Redrive" method.
         ///
@@ -439,7 +439,7 @@ extension Godwit_V1_Operator {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Cancels up to `limit` ready messages, from the head.
+        /// > Cancels up to `limit` ready messages, from the head; at most 10,000 in one call.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `Godwit_V1_PurgeRequest` message.
@@ -471,7 +471,7 @@ extension Godwit_V1_Operator {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > What can't be in the store's books.
+        /// > What can't be in the store's books. Reads only, so it needs `inspect`.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `Godwit_V1_FaultsRequest` message.
@@ -512,7 +512,7 @@ extension Godwit_V1_Operator {
     ///
     /// > Source IDL Documentation:
     /// >
-    /// > All need the act `operate`.
+    /// > All need the act `operate`, but where it is said.
     package protocol SimpleServiceProtocol: Godwit_V1_Operator.ServiceProtocol {
         /// Handle the "Redrive" method.
         ///
@@ -604,7 +604,7 @@ extension Godwit_V1_Operator {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Cancels up to `limit` ready messages, from the head.
+        /// > Cancels up to `limit` ready messages, from the head; at most 10,000 in one call.
         ///
         /// - Parameters:
         ///   - request: A `Godwit_V1_PurgeRequest` message.
@@ -636,7 +636,7 @@ extension Godwit_V1_Operator {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > What can't be in the store's books.
+        /// > What can't be in the store's books. Reads only, so it needs `inspect`.
         ///
         /// - Parameters:
         ///   - request: A `Godwit_V1_FaultsRequest` message.
@@ -1011,7 +1011,7 @@ extension Godwit_V1_Operator {
     ///
     /// > Source IDL Documentation:
     /// >
-    /// > All need the act `operate`.
+    /// > All need the act `operate`, but where it is said.
     package protocol ClientProtocol: Sendable {
         /// Call the "Redrive" method.
         ///
@@ -1128,7 +1128,7 @@ extension Godwit_V1_Operator {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Cancels up to `limit` ready messages, from the head.
+        /// > Cancels up to `limit` ready messages, from the head; at most 10,000 in one call.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `Godwit_V1_PurgeRequest` message.
@@ -1170,7 +1170,7 @@ extension Godwit_V1_Operator {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > What can't be in the store's books.
+        /// > What can't be in the store's books. Reads only, so it needs `inspect`.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `Godwit_V1_FaultsRequest` message.
@@ -1221,7 +1221,7 @@ extension Godwit_V1_Operator {
     ///
     /// > Source IDL Documentation:
     /// >
-    /// > All need the act `operate`.
+    /// > All need the act `operate`, but where it is said.
     package struct Client<Transport>: ClientProtocol where Transport: GRPCCore.ClientTransport {
         private let client: GRPCCore.GRPCClient<Transport>
 
@@ -1403,7 +1403,7 @@ extension Godwit_V1_Operator {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Cancels up to `limit` ready messages, from the head.
+        /// > Cancels up to `limit` ready messages, from the head; at most 10,000 in one call.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `Godwit_V1_PurgeRequest` message.
@@ -1467,7 +1467,7 @@ extension Godwit_V1_Operator {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > What can't be in the store's books.
+        /// > What can't be in the store's books. Reads only, so it needs `inspect`.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `Godwit_V1_FaultsRequest` message.
@@ -1681,7 +1681,7 @@ extension Godwit_V1_Operator.ClientProtocol {
     ///
     /// > Source IDL Documentation:
     /// >
-    /// > Cancels up to `limit` ready messages, from the head.
+    /// > Cancels up to `limit` ready messages, from the head; at most 10,000 in one call.
     ///
     /// - Parameters:
     ///   - request: A request containing a single `Godwit_V1_PurgeRequest` message.
@@ -1735,7 +1735,7 @@ extension Godwit_V1_Operator.ClientProtocol {
     ///
     /// > Source IDL Documentation:
     /// >
-    /// > What can't be in the store's books.
+    /// > What can't be in the store's books. Reads only, so it needs `inspect`.
     ///
     /// - Parameters:
     ///   - request: A request containing a single `Godwit_V1_FaultsRequest` message.
@@ -1958,7 +1958,7 @@ extension Godwit_V1_Operator.ClientProtocol {
     ///
     /// > Source IDL Documentation:
     /// >
-    /// > Cancels up to `limit` ready messages, from the head.
+    /// > Cancels up to `limit` ready messages, from the head; at most 10,000 in one call.
     ///
     /// - Parameters:
     ///   - message: request message to send.
@@ -2020,7 +2020,7 @@ extension Godwit_V1_Operator.ClientProtocol {
     ///
     /// > Source IDL Documentation:
     /// >
-    /// > What can't be in the store's books.
+    /// > What can't be in the store's books. Reads only, so it needs `inspect`.
     ///
     /// - Parameters:
     ///   - message: request message to send.

@@ -265,8 +265,9 @@ extension Godwit_V1_Store {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Notes of the folders `workers` and `orders` need `work` on the queue that they are about; all the
-        /// > others need `inspect` to be read and `operate` to be written, on every queue.
+        /// > The live notes of a folder by name, in pages. Notes of the folders `workers` and `orders` need `work`
+        /// > on the queue that they are about; `inspect` there reads them too, and `operate` there writes orders.
+        /// > All the others need `inspect` to be read and `operate` to be written, on every queue.
         ///
         /// - Parameters:
         ///   - request: A streaming request of `Godwit_V1_NotesRequest` messages.
@@ -417,8 +418,9 @@ extension Godwit_V1_Store {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Notes of the folders `workers` and `orders` need `work` on the queue that they are about; all the
-        /// > others need `inspect` to be read and `operate` to be written, on every queue.
+        /// > The live notes of a folder by name, in pages. Notes of the folders `workers` and `orders` need `work`
+        /// > on the queue that they are about; `inspect` there reads them too, and `operate` there writes orders.
+        /// > All the others need `inspect` to be read and `operate` to be written, on every queue.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `Godwit_V1_NotesRequest` message.
@@ -567,8 +569,9 @@ extension Godwit_V1_Store {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Notes of the folders `workers` and `orders` need `work` on the queue that they are about; all the
-        /// > others need `inspect` to be read and `operate` to be written, on every queue.
+        /// > The live notes of a folder by name, in pages. Notes of the folders `workers` and `orders` need `work`
+        /// > on the queue that they are about; `inspect` there reads them too, and `operate` there writes orders.
+        /// > All the others need `inspect` to be read and `operate` to be written, on every queue.
         ///
         /// - Parameters:
         ///   - request: A `Godwit_V1_NotesRequest` message.
@@ -1076,8 +1079,9 @@ extension Godwit_V1_Store {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Notes of the folders `workers` and `orders` need `work` on the queue that they are about; all the
-        /// > others need `inspect` to be read and `operate` to be written, on every queue.
+        /// > The live notes of a folder by name, in pages. Notes of the folders `workers` and `orders` need `work`
+        /// > on the queue that they are about; `inspect` there reads them too, and `operate` there writes orders.
+        /// > All the others need `inspect` to be read and `operate` to be written, on every queue.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `Godwit_V1_NotesRequest` message.
@@ -1336,8 +1340,9 @@ extension Godwit_V1_Store {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Notes of the folders `workers` and `orders` need `work` on the queue that they are about; all the
-        /// > others need `inspect` to be read and `operate` to be written, on every queue.
+        /// > The live notes of a folder by name, in pages. Notes of the folders `workers` and `orders` need `work`
+        /// > on the queue that they are about; `inspect` there reads them too, and `operate` there writes orders.
+        /// > All the others need `inspect` to be read and `operate` to be written, on every queue.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `Godwit_V1_NotesRequest` message.
@@ -1603,8 +1608,9 @@ extension Godwit_V1_Store.ClientProtocol {
     ///
     /// > Source IDL Documentation:
     /// >
-    /// > Notes of the folders `workers` and `orders` need `work` on the queue that they are about; all the
-    /// > others need `inspect` to be read and `operate` to be written, on every queue.
+    /// > The live notes of a folder by name, in pages. Notes of the folders `workers` and `orders` need `work`
+    /// > on the queue that they are about; `inspect` there reads them too, and `operate` there writes orders.
+    /// > All the others need `inspect` to be read and `operate` to be written, on every queue.
     ///
     /// - Parameters:
     ///   - request: A request containing a single `Godwit_V1_NotesRequest` message.
@@ -1869,8 +1875,9 @@ extension Godwit_V1_Store.ClientProtocol {
     ///
     /// > Source IDL Documentation:
     /// >
-    /// > Notes of the folders `workers` and `orders` need `work` on the queue that they are about; all the
-    /// > others need `inspect` to be read and `operate` to be written, on every queue.
+    /// > The live notes of a folder by name, in pages. Notes of the folders `workers` and `orders` need `work`
+    /// > on the queue that they are about; `inspect` there reads them too, and `operate` there writes orders.
+    /// > All the others need `inspect` to be read and `operate` to be written, on every queue.
     ///
     /// - Parameters:
     ///   - message: request message to send.

@@ -258,6 +258,9 @@ package nonisolated struct Godwit_V1_NotesRequest: Sendable {
   /// workers, orders, duties, rules, targets, groups, state or tokens; the last is never given out.
   package var folder: String = String()
 
+  /// `next` of the page before; empty for the first.
+  package var after: String = String()
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -269,6 +272,9 @@ package nonisolated struct Godwit_V1_NotesResponse: Sendable {
   // methods supported on all messages.
 
   package var notes: [Godwit_V1_Note] = []
+
+  /// Empty on the last page.
+  package var next: String = String()
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -947,7 +953,7 @@ nonisolated extension Godwit_V1_BacklogResponse: SwiftProtobuf.Message, SwiftPro
 
 nonisolated extension Godwit_V1_NotesRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".NotesRequest"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}folder\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}folder\0\u{1}after\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -956,6 +962,7 @@ nonisolated extension Godwit_V1_NotesRequest: SwiftProtobuf.Message, SwiftProtob
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularStringField(value: &self.folder) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.after) }()
       default: break
       }
     }
@@ -965,11 +972,15 @@ nonisolated extension Godwit_V1_NotesRequest: SwiftProtobuf.Message, SwiftProtob
     if !self.folder.isEmpty {
       try visitor.visitSingularStringField(value: self.folder, fieldNumber: 1)
     }
+    if !self.after.isEmpty {
+      try visitor.visitSingularStringField(value: self.after, fieldNumber: 2)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: Godwit_V1_NotesRequest, rhs: Godwit_V1_NotesRequest) -> Bool {
     if lhs.folder != rhs.folder {return false}
+    if lhs.after != rhs.after {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -977,7 +988,7 @@ nonisolated extension Godwit_V1_NotesRequest: SwiftProtobuf.Message, SwiftProtob
 
 nonisolated extension Godwit_V1_NotesResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".NotesResponse"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}notes\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}notes\0\u{1}next\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -986,6 +997,7 @@ nonisolated extension Godwit_V1_NotesResponse: SwiftProtobuf.Message, SwiftProto
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
       case 1: try { try decoder.decodeRepeatedMessageField(value: &self.notes) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.next) }()
       default: break
       }
     }
@@ -995,11 +1007,15 @@ nonisolated extension Godwit_V1_NotesResponse: SwiftProtobuf.Message, SwiftProto
     if !self.notes.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.notes, fieldNumber: 1)
     }
+    if !self.next.isEmpty {
+      try visitor.visitSingularStringField(value: self.next, fieldNumber: 2)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: Godwit_V1_NotesResponse, rhs: Godwit_V1_NotesResponse) -> Bool {
     if lhs.notes != rhs.notes {return false}
+    if lhs.next != rhs.next {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

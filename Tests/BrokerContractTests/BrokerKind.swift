@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
 import Godwit
+import GodwitGRPC
 import GodwitRedis
 import GodwitSQLite
 import GodwitTesting
@@ -12,7 +13,12 @@ enum BrokerKind: String, CaseIterable, Sendable, CustomTestStringConvertible {
     case memory
     case sqlite
     case redis
+    /// A memory broker behind a gRPC door, in one process.
+    case grpc
     // To add a store: a case here and its branch in `withBroker`; nothing else changes.
+
+    /// Those that keep streams too.
+    static let streamStores: [BrokerKind] = [.memory, .sqlite, .redis]
 
     var testDescription: String { rawValue }
 }
@@ -27,7 +33,7 @@ func withBroker(
 ) async throws {
     let clock = VirtualClock()
     let broker: any Broker
-    var cleanUp: () -> Void = {}
+    var cleanUp: () async -> Void = {}
     switch kind {
     case .memory:
         broker = MemoryBroker(time: clock, limits: limits)
@@ -42,13 +48,33 @@ func withBroker(
             path: directory.appendingPathComponent("jobs.db").path, time: clock, options: options)
     case .redis:
         broker = try await RedisBroker(SharedRedis.freshURL(), time: clock, limits: limits)
+    case .grpc:
+        let store = MemoryBroker(time: clock, limits: limits)
+        let door = try await ContractDoor(before: store)
+        cleanUp = {
+            await door.close()
+            await store.shutdown()
+        }
+        do {
+            broker = try await RemoteBroker(host: "127.0.0.1", port: door.port, time: clock)
+        } catch {
+            await cleanUp()
+            throw error
+        }
     }
-    defer { cleanUp() }
     do {
         try await body(broker, clock)
     } catch {
         await broker.shutdown()
+        await cleanUp()
         throw error
     }
     await broker.shutdown()
+    await cleanUp()
+}
+
+/// Lets others go on until `condition` holds, or a long time is over: then the test says what is missing.
+func yield(until condition: () -> Bool) async {
+    let end = ContinuousClock.now + .seconds(10)
+    while !condition(), ContinuousClock.now < end { await Task.yield() }
 }

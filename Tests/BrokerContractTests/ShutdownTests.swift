@@ -50,7 +50,7 @@ import Testing
             let timers = clock.pendingTimers
             async let first: Void = broker.wait(for: nil, in: .work, upTo: .seconds(3600))
             async let second: Void = broker.wait(for: [.mail], in: .other, upTo: .seconds(3600))
-            for _ in 0..<1000 where clock.pendingTimers < timers + 2 { await Task.yield() }
+            await yield(until: { clock.pendingTimers >= timers + 2 })
             await broker.shutdown()
             await broker.shutdown()
             _ = await (first, second)

@@ -7,11 +7,11 @@ public import Logging
 extension RemoteBroker {
     /// Opens the store behind a door. `token` comes before the URL's `token-file`.
     ///
-    /// Throws `misconfigured` for files that can't be used. Nothing is sent yet: a door that is away is
-    /// noticed by the first call.
+    /// Throws `misconfigured` for files that can't be used, and `unavailable` when nobody answers for 5
+    /// seconds; a door that goes away later is waited for.
     public convenience init(
         _ url: RemoteURL, token: String? = nil, time: any TimeSource = SystemTime(),
-        limits: BrokerLimits = BrokerLimits(), logger: Logger = .current
+        logger: Logger = .current
     ) async throws(BrokerError) {
         var token = token
         if token == nil, let path = url.tokenFile { token = try Self.token(in: path, for: url) }

@@ -68,6 +68,7 @@ public struct QueueServer: Service {
         add(queues, Godwit_V1_Queue.descriptor)
         add(InspectorService(broker: broker), Godwit_V1_Inspector.descriptor)
         add(OperatorService(broker: broker, limits: limits), Godwit_V1_Operator.descriptor)
+        add(StoreService(broker: broker), Godwit_V1_Store.descriptor)
         services.append(HealthService(broker, services: names, closing: closing))
         return services
     }

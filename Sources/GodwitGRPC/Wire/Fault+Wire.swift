@@ -10,10 +10,8 @@ extension Fault {
                 "its kind is '\(wire.kind.cut(to: 60).escapedForDisplay)', which is none",
                 "Send a fault back as Faults gave it.")
         }
-        self.init(
-            kind, in: queue,
-            message: wire.message.isEmpty ? nil : try MessageID(wire: wire.message),
-            place: wire.place, wire.sentence)
+        let message = wire.message.isEmpty ? nil : try MessageID(wire: wire.message)
+        self.init(kind, in: queue, message: message, place: wire.place, wire.sentence)
     }
 
     package var wire: Godwit_V1_Fault {

@@ -19,6 +19,8 @@ package enum WireLimits {
     /// A page is read from the store in parts of so many records. Why: a record without its body has up
     /// to 30 KB of attempts, reasons and progress, so a part is under 3 MB.
     package static let pagePart = 100
+    /// The same for entries of an event log, each of them up to 256 events of 300 bytes.
+    package static let eventsPart = 32
     /// A page that has so many bytes is given another part no more.
     package static let pageBytes = 1 << 20
     /// The longest that a call waits.

@@ -4,7 +4,7 @@ import GodwitTesting
 import Testing
 
 @Suite struct `Append: points wait in their lane` {
-    @Test(.tags(.i7), arguments: BrokerKind.allCases)
+    @Test(.tags(.i7), arguments: BrokerKind.streamStores)
     func `points of a key are handed out in the order they were appended`(
         kind: BrokerKind
     ) async throws {
@@ -20,7 +20,7 @@ import Testing
         }
     }
 
-    @Test(.tags(.i7), arguments: BrokerKind.allCases)
+    @Test(.tags(.i7), arguments: BrokerKind.streamStores)
     func `a lane is leased as a whole`(kind: BrokerKind) async throws {
         try await withStreams(kind) { (broker, _) async throws in
             try await broker.append("a", 1, 2)
@@ -31,7 +31,7 @@ import Testing
         }
     }
 
-    @Test(.tags(.order), arguments: BrokerKind.allCases)
+    @Test(.tags(.order), arguments: BrokerKind.streamStores)
     func `lanes take turns`(kind: BrokerKind) async throws {
         try await withStreams(kind) { (broker, _) async throws in
             try await broker.append("a", 1, 2, 3)
@@ -44,7 +44,7 @@ import Testing
         }
     }
 
-    @Test(arguments: BrokerKind.allCases)
+    @Test(arguments: BrokerKind.streamStores)
     func `an answer holds as many lanes and points as asked for`(kind: BrokerKind) async throws {
         try await withStreams(kind) { (broker, _) async throws in
             for key in ["a", "b", "c"] { try await broker.append(key, 1, 2, 3) }
@@ -54,7 +54,7 @@ import Testing
         }
     }
 
-    @Test(.tags(.i10), arguments: BrokerKind.allCases)
+    @Test(.tags(.i10), arguments: BrokerKind.streamStores)
     func `an answer stops before its bytes are used up, and one point always goes`(
         kind: BrokerKind
     ) async throws {
@@ -73,7 +73,7 @@ import Testing
         }
     }
 
-    @Test(.tags(.i12), arguments: BrokerKind.allCases)
+    @Test(.tags(.i12), arguments: BrokerKind.streamStores)
     func `a point that waits is a duplicate`(kind: BrokerKind) async throws {
         try await withStreams(kind) { (broker, _) async throws in
             #expect(
@@ -85,7 +85,7 @@ import Testing
         }
     }
 
-    @Test(.tags(.i12), arguments: BrokerKind.allCases)
+    @Test(.tags(.i12), arguments: BrokerKind.streamStores)
     func `a point of the window is a duplicate`(kind: BrokerKind) async throws {
         try await withStreams(kind) { (broker, _) async throws in
             try await broker.append("a", 1, 2)
@@ -95,7 +95,7 @@ import Testing
         }
     }
 
-    @Test(arguments: BrokerKind.allCases)
+    @Test(arguments: BrokerKind.streamStores)
     func `a late point is appended behind the newest and marked`(kind: BrokerKind) async throws {
         try await withStreams(kind) { (broker, _) async throws in
             #expect(try await broker.append("a", 5, 3, 6) == [.appended, .appendedLate, .appended])
@@ -110,7 +110,7 @@ import Testing
         }
     }
 
-    @Test(arguments: BrokerKind.allCases)
+    @Test(arguments: BrokerKind.streamStores)
     func `a late point behind a late one is measured by the newest of all`(
         kind: BrokerKind
     ) async throws {
@@ -120,7 +120,7 @@ import Testing
         }
     }
 
-    @Test(arguments: BrokerKind.allCases)
+    @Test(arguments: BrokerKind.streamStores)
     func `where late points are not accepted the producer is told`(kind: BrokerKind) async throws {
         try await withStreams(kind) { (broker, _) async throws in
             #expect(
@@ -132,7 +132,7 @@ import Testing
         }
     }
 
-    @Test(.tags(.i10), arguments: BrokerKind.allCases)
+    @Test(.tags(.i10), arguments: BrokerKind.streamStores)
     func `a key that holds its maximum refuses more`(kind: BrokerKind) async throws {
         try await withStreams(kind) { (broker, _) async throws in
             #expect(
@@ -146,7 +146,7 @@ import Testing
         }
     }
 
-    @Test(arguments: BrokerKind.allCases)
+    @Test(arguments: BrokerKind.streamStores)
     func `a point from the future is refused`(kind: BrokerKind) async throws {
         try await withStreams(kind) { (broker, clock) async throws in
             let hour = Duration.seconds(3600)
@@ -158,7 +158,7 @@ import Testing
         }
     }
 
-    @Test(arguments: BrokerKind.allCases)
+    @Test(arguments: BrokerKind.streamStores)
     func `keys hold any text, points any bytes`(kind: BrokerKind) async throws {
         try await withStreams(kind) { (broker, _) async throws in
             let keys = [
@@ -180,7 +180,7 @@ import Testing
         }
     }
 
-    @Test(arguments: BrokerKind.allCases)
+    @Test(arguments: BrokerKind.streamStores)
     func `what can never be accepted is refused with advice`(kind: BrokerKind) async throws {
         try await withStreams(kind) { (broker, _) async throws in
             let points = [
@@ -199,7 +199,7 @@ import Testing
         }
     }
 
-    @Test(arguments: BrokerKind.allCases)
+    @Test(arguments: BrokerKind.streamStores)
     func `an append of nothing and of very much`(kind: BrokerKind) async throws {
         try await withStreams(kind) { (broker, _) async throws in
             #expect(try await broker.append([], to: .meters, options: AppendOptions()) == [])

@@ -4,7 +4,7 @@ import GodwitTesting
 import Testing
 
 @Suite struct `Commit: position, window, state and messages advance in one step` {
-    @Test(.tags(.i7), arguments: BrokerKind.allCases)
+    @Test(.tags(.i7), arguments: BrokerKind.streamStores)
     func `handled points enter the window, the rest waits`(kind: BrokerKind) async throws {
         try await withStreams(kind) { (broker, clock) async throws in
             try await broker.append("a", 1, 2, 3, 4, 5)
@@ -24,7 +24,7 @@ import Testing
         }
     }
 
-    @Test(.tags(.i1), arguments: BrokerKind.allCases)
+    @Test(.tags(.i1), arguments: BrokerKind.streamStores)
     func `the window keeps the last N handled points and no more`(kind: BrokerKind) async throws {
         try await withStreams(kind) { (broker, _) async throws in
             for number in 1...20 {
@@ -37,7 +37,7 @@ import Testing
         }
     }
 
-    @Test(.tags(.i7), arguments: BrokerKind.allCases)
+    @Test(.tags(.i7), arguments: BrokerKind.streamStores)
     func `what is loaded of a key says at which position it is`(kind: BrokerKind) async throws {
         try await withStreams(kind) { (broker, clock) async throws in
             try await broker.append("a", 1, 2, 3)
@@ -53,7 +53,7 @@ import Testing
         }
     }
 
-    @Test(arguments: BrokerKind.allCases)
+    @Test(arguments: BrokerKind.streamStores)
     func `a large window keeps what it should`(kind: BrokerKind) async throws {
         try await withStreams(kind) { (broker, _) async throws in
             for start in stride(from: 0, to: 600, by: 16) {
@@ -66,7 +66,7 @@ import Testing
         }
     }
 
-    @Test(arguments: BrokerKind.allCases)
+    @Test(arguments: BrokerKind.streamStores)
     func `a window of nothing keeps nothing`(kind: BrokerKind) async throws {
         try await withStreams(kind) { (broker, _) async throws in
             try await broker.append("a", 1, 2)
@@ -76,7 +76,7 @@ import Testing
         }
     }
 
-    @Test(.tags(.i3), arguments: BrokerKind.allCases)
+    @Test(.tags(.i3), arguments: BrokerKind.streamStores)
     func `a stale token changes nothing, and only its own entry fails`(
         kind: BrokerKind
     ) async throws {
@@ -111,7 +111,7 @@ import Testing
         }
     }
 
-    @Test(.tags(.i7), arguments: BrokerKind.allCases)
+    @Test(.tags(.i7), arguments: BrokerKind.streamStores)
     func `messages go out with the commit or not at all`(kind: BrokerKind) async throws {
         try await withStreams(kind) { (broker, clock) async throws in
             try await broker.append("a", 1)
@@ -127,7 +127,7 @@ import Testing
         }
     }
 
-    @Test(.tags(.i10), arguments: BrokerKind.allCases)
+    @Test(.tags(.i10), arguments: BrokerKind.streamStores)
     func `a full target holds the commit back, and it changes nothing`(
         kind: BrokerKind
     ) async throws {
@@ -146,7 +146,7 @@ import Testing
         }
     }
 
-    @Test(.tags(.i1), arguments: BrokerKind.allCases)
+    @Test(.tags(.i1), arguments: BrokerKind.streamStores)
     func `a skipped point is a dead letter with its bytes, and its key goes on`(
         kind: BrokerKind
     ) async throws {
@@ -171,7 +171,7 @@ import Testing
         }
     }
 
-    @Test(.tags(.i6), arguments: BrokerKind.allCases)
+    @Test(.tags(.i6), arguments: BrokerKind.streamStores)
     func `a failed point keeps its key waiting, one point at a time`(
         kind: BrokerKind
     ) async throws {
@@ -205,7 +205,7 @@ import Testing
         }
     }
 
-    @Test(arguments: BrokerKind.allCases)
+    @Test(arguments: BrokerKind.streamStores)
     func `a released lane stands first again and no attempt is used`(
         kind: BrokerKind
     ) async throws {
@@ -225,7 +225,7 @@ import Testing
         }
     }
 
-    @Test(arguments: BrokerKind.allCases)
+    @Test(arguments: BrokerKind.streamStores)
     func `one trip commits and reserves`(kind: BrokerKind) async throws {
         try await withStreams(kind) { (broker, _) async throws in
             try await broker.append("a", 1, 2)
@@ -240,7 +240,7 @@ import Testing
         }
     }
 
-    @Test(arguments: BrokerKind.allCases)
+    @Test(arguments: BrokerKind.streamStores)
     func `state and window are bounded`(kind: BrokerKind) async throws {
         try await withStreams(kind) { (broker, _) async throws in
             try await broker.append("a", 1)

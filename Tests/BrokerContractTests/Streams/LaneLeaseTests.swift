@@ -4,7 +4,7 @@ import GodwitTesting
 import Testing
 
 @Suite struct `Lane leases: they run out, come back and are counted` {
-    @Test(.tags(.i6), arguments: BrokerKind.allCases)
+    @Test(.tags(.i6), arguments: BrokerKind.streamStores)
     func `a lease that ran out comes back to the head with one point`(
         kind: BrokerKind
     ) async throws {
@@ -23,7 +23,7 @@ import Testing
         }
     }
 
-    @Test(.tags(.i6), arguments: BrokerKind.allCases)
+    @Test(.tags(.i6), arguments: BrokerKind.streamStores)
     func `from its second lost lease on a lane runs alone`(kind: BrokerKind) async throws {
         try await withStreams(kind) { (broker, clock) async throws in
             try await broker.append("bad", 1, 2)
@@ -45,7 +45,7 @@ import Testing
         }
     }
 
-    @Test(.tags(.i6), arguments: BrokerKind.allCases)
+    @Test(.tags(.i6), arguments: BrokerKind.streamStores)
     func `a suspect that fails or is released stays one`(kind: BrokerKind) async throws {
         try await withStreams(kind) { (broker, clock) async throws in
             try await broker.append("a", 1)
@@ -69,7 +69,7 @@ import Testing
         }
     }
 
-    @Test(.tags(.i3), arguments: BrokerKind.allCases)
+    @Test(.tags(.i3), arguments: BrokerKind.streamStores)
     func `a renewed lease holds, a lost one cannot be renewed`(kind: BrokerKind) async throws {
         try await withStreams(kind) { (broker, clock) async throws in
             try await broker.append("a", 1)
@@ -90,7 +90,7 @@ import Testing
         }
     }
 
-    @Test(.tags(.i10), arguments: BrokerKind.allCases)
+    @Test(.tags(.i10), arguments: BrokerKind.streamStores)
     func `reclaim takes at most what it is asked for`(kind: BrokerKind) async throws {
         try await withStreams(kind) { (broker, clock) async throws in
             for number in 0..<5 { try await broker.append("k\(number)", 1) }
@@ -101,7 +101,7 @@ import Testing
         }
     }
 
-    @Test(.tags(.i8), arguments: BrokerKind.allCases)
+    @Test(.tags(.i8), arguments: BrokerKind.streamStores)
     func `parked lanes come back in due order`(kind: BrokerKind) async throws {
         try await withStreams(kind) { (broker, clock) async throws in
             let delays = ["a": 30, "b": 10, "c": 20]
@@ -115,7 +115,7 @@ import Testing
         }
     }
 
-    @Test(arguments: BrokerKind.allCases)
+    @Test(arguments: BrokerKind.streamStores)
     func `who waits is woken by an append, a release and a due lane`(
         kind: BrokerKind
     ) async throws {

@@ -4,7 +4,7 @@ import GodwitTesting
 import Testing
 
 @Suite struct `Lanes: blocked, replayed, dropped, looked at` {
-    @Test(.tags(.i1), arguments: BrokerKind.allCases)
+    @Test(.tags(.i1), arguments: BrokerKind.streamStores)
     func `a blocked key waits for an operator's redrive`(kind: BrokerKind) async throws {
         try await withStreams(kind) { (broker, clock) async throws in
             try await broker.append("a", 1, 2)
@@ -25,7 +25,7 @@ import Testing
         }
     }
 
-    @Test(.tags(.i1), arguments: BrokerKind.allCases)
+    @Test(.tags(.i1), arguments: BrokerKind.streamStores)
     func `an operator skips the point that blocks`(kind: BrokerKind) async throws {
         try await withStreams(kind) { (broker, _) async throws in
             try await broker.append("a", 1, 2)
@@ -47,7 +47,7 @@ import Testing
         }
     }
 
-    @Test(arguments: BrokerKind.allCases)
+    @Test(arguments: BrokerKind.streamStores)
     func `a replay runs the kept window again from an empty state`(kind: BrokerKind) async throws {
         try await withStreams(kind) { (broker, _) async throws in
             try await broker.append("a", 1, 2, 3, 4)
@@ -75,7 +75,7 @@ import Testing
         }
     }
 
-    @Test(.tags(.i10), arguments: BrokerKind.allCases)
+    @Test(.tags(.i10), arguments: BrokerKind.streamStores)
     func `a key that was idle for too long is dropped whole and remembered`(
         kind: BrokerKind
     ) async throws {
@@ -103,7 +103,7 @@ import Testing
         }
     }
 
-    @Test(.tags(.i10), arguments: BrokerKind.allCases)
+    @Test(.tags(.i10), arguments: BrokerKind.streamStores)
     func `a key whose points were all given up grows old like any other`(
         kind: BrokerKind
     ) async throws {
@@ -130,7 +130,7 @@ import Testing
         }
     }
 
-    @Test(.tags(.i7), arguments: BrokerKind.allCases)
+    @Test(.tags(.i7), arguments: BrokerKind.streamStores)
     func `a key that was replayed or made anew has another birth`(kind: BrokerKind) async throws {
         try await withStreams(kind) { (broker, _) async throws in
             var births: [UInt32] = []
@@ -155,7 +155,7 @@ import Testing
         }
     }
 
-    @Test(arguments: BrokerKind.allCases)
+    @Test(arguments: BrokerKind.streamStores)
     func `an operator forgets an idle key, no other`(kind: BrokerKind) async throws {
         try await withStreams(kind) { (broker, _) async throws in
             try await broker.append("a", 1)
@@ -170,7 +170,7 @@ import Testing
         }
     }
 
-    @Test(.tags(.i2), arguments: BrokerKind.allCases)
+    @Test(.tags(.i2), arguments: BrokerKind.streamStores)
     func `counts add up and keys are listed by lag and activity`(kind: BrokerKind) async throws {
         try await withStreams(kind) { (broker, clock) async throws in
             try await broker.append("idle", 1)

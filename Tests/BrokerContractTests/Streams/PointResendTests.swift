@@ -4,7 +4,7 @@ import GodwitTesting
 import Testing
 
 @Suite struct `Resend: what a key has seen is no second point` {
-    @Test(.tags(.i12), arguments: BrokerKind.allCases)
+    @Test(.tags(.i12), arguments: BrokerKind.streamStores)
     func `the newest point is a duplicate though no window keeps it`(
         kind: BrokerKind
     ) async throws {
@@ -19,7 +19,7 @@ import Testing
         }
     }
 
-    @Test(.tags(.i12), arguments: BrokerKind.allCases)
+    @Test(.tags(.i12), arguments: BrokerKind.streamStores)
     func `a point that was given up is a duplicate, and its dead letter may come back`(
         kind: BrokerKind
     ) async throws {
@@ -37,7 +37,7 @@ import Testing
         }
     }
 
-    @Test(.tags(.i12), arguments: BrokerKind.allCases)
+    @Test(.tags(.i12), arguments: BrokerKind.streamStores)
     func `what waits deep in a long line is found, late or not`(kind: BrokerKind) async throws {
         try await withStreams(kind) { (broker, _) async throws in
             // Every tenth number comes late, a hundred behind the others.
@@ -62,7 +62,7 @@ import Testing
         }
     }
 
-    @Test(.tags(.i12), arguments: BrokerKind.allCases)
+    @Test(.tags(.i12), arguments: BrokerKind.streamStores)
     func `a late point is forgotten with the window and known again after a replay`(
         kind: BrokerKind
     ) async throws {
@@ -83,7 +83,7 @@ import Testing
         }
     }
 
-    @Test(.tags(.order), arguments: BrokerKind.allCases)
+    @Test(.tags(.order), arguments: BrokerKind.streamStores)
     func `idle lanes become ready in the order in which an append names them`(
         kind: BrokerKind
     ) async throws {

@@ -4,7 +4,7 @@ import GodwitTesting
 import Testing
 
 @Suite struct `Window: the last handled points, those and no others` {
-    @Test(.tags(.i1), arguments: BrokerKind.allCases)
+    @Test(.tags(.i1), arguments: BrokerKind.streamStores)
     func `a point that was given up between handled ones leaves no gap`(
         kind: BrokerKind
     ) async throws {
@@ -29,7 +29,7 @@ import Testing
         }
     }
 
-    @Test(.tags(.i1), arguments: BrokerKind.allCases)
+    @Test(.tags(.i1), arguments: BrokerKind.streamStores)
     func `a commit that handled nothing cuts nothing from the window`(
         kind: BrokerKind
     ) async throws {
@@ -53,7 +53,7 @@ import Testing
         }
     }
 
-    @Test(.tags(.i1, .i9), arguments: BrokerKind.allCases)
+    @Test(.tags(.i1, .i9), arguments: BrokerKind.streamStores)
     func `a message whose unique key is taken does not hold up the commit`(
         kind: BrokerKind
     ) async throws {
