@@ -45,6 +45,7 @@ public struct QueueServer: Service {
             transport: transport,
             services: [
                 queues,
+                StreamsService(broker: broker, limits: limits, closing: closing),
                 InspectorService(broker: broker),
                 OperatorService(broker: broker, limits: limits),
             ],
