@@ -28,7 +28,7 @@ extension RemoteBroker {
         }
         try await self.init(
             target, try Self.security(of: url), location: "\(url)", token: token, time: time,
-            limits: limits, logger: logger)
+            logger: logger)
     }
 
     private static func token(in path: String, for url: RemoteURL) throws(BrokerError) -> String {

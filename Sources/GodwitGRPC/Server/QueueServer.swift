@@ -69,6 +69,9 @@ public struct QueueServer: Service {
         add(InspectorService(broker: broker), Godwit_V1_Inspector.descriptor)
         add(OperatorService(broker: broker, limits: limits), Godwit_V1_Operator.descriptor)
         add(StoreService(broker: broker), Godwit_V1_Store.descriptor)
+        add(
+            StreamsService(broker: broker, limits: limits, closing: closing),
+            Godwit_V1_Streams.descriptor)
         services.append(HealthService(broker, services: names, closing: closing))
         return services
     }

@@ -20,7 +20,7 @@ struct WorkHand: Sendable {
     private(set) var running = 0
     private var outbox: [Settlement] = []
     private var unanswered: [Settlement] = []
-    private var renewing: [LeaseToken] = []
+    private var renewing: [LeaseToken?] = []
     /// To be said again at a moment.
     private var later: [(at: Timestamp, settlement: Settlement)] = []
     private var credits = 0
@@ -68,9 +68,10 @@ struct WorkHand: Sendable {
         first = 0
     }
 
-    /// Everything that began has its answer.
+    /// Everything that began has its answer, and nothing can be on its way any more.
     var isDone: Bool {
-        isStopping && running == 0 && outbox.isEmpty && unanswered.isEmpty && later.isEmpty
+        isStopping && hasSaidStop && running == 0 && outbox.isEmpty && unanswered.isEmpty
+            && renewing.isEmpty && later.isEmpty
     }
 
     /// What has no answer: for one who ends without.
@@ -125,6 +126,9 @@ struct WorkHand: Sendable {
         if isStopping, !hasSaidStop {
             hasSaidStop = true
             request.stop = true
+            // Why: its answer comes after all that the server had sent before it read this.
+            request.renewals = [Data()]
+            renewing.append(nil)
             isNews = true
         }
         if !outbox.isEmpty {
@@ -137,8 +141,8 @@ struct WorkHand: Sendable {
         }
         if renewsNow {
             renewsNow = false
-            renewing += leases.keys
-            request.renewals = leases.keys.map(\.wire)
+            renewing += leases.keys.map { $0 }
+            request.renewals += leases.keys.map(\.wire)
             isNews = true
         }
         if credits > 0, !isStopping {
@@ -179,7 +183,8 @@ struct WorkHand: Sendable {
         }
         unanswered.removeFirst(settled)
         let renewed = min(response.renewed.count, renewing.count)
-        for (token, outcome) in zip(renewing, response.renewed) where leases[token] != nil {
+        for (token, outcome) in zip(renewing, response.renewed) {
+            guard let token, leases[token] != nil else { continue }
             switch SettleOutcome(outcome) {
             case .done: leases[token] = now + lease
             case .stale: notes.append("the lease on message \(token.id) was lost while it ran")
