@@ -11,9 +11,11 @@ struct Main: AsyncParsableCommand {
         discussion: """
             The store is --broker, else a --context, GODWIT_BROKER, the context in use, or a SQLite \
             file under the user's data directory. It takes memory:, sqlite:PATH, \
-            redis://host:port/db, rediss://… and redis+unix:///path. Passwords go into \
+            redis://host:port/db, rediss://…, redis+unix:///path and the door of a `godwit serve`, \
+            grpcs://host:port or, on this machine, grpc://127.0.0.1:50051. Passwords go into \
             GODWIT_BROKER, GODWIT_REDIS_PASSWORD, a context or a file named by ?password-file=, \
-            never onto the command line.
+            a token for a door into GODWIT_TOKEN or a file named by ?token-file=, never onto the \
+            command line.
 
             Every command takes --broker, --context, --history, -o text|json|jsonl|tsv|none, \
             --fields a,b, --limit, --time, --color, --timeout, -q, -v, --yes and --dry-run, before \
@@ -24,7 +26,7 @@ struct Main: AsyncParsableCommand {
             Enqueue.self, Work.self, Serve.self, QueueCommands.self, JobCommands.self,
             DeadCommands.self,
             WorkerCommands.self, StreamCommands.self, HistoryCommands.self, AuditCommands.self,
-            AlertCommands.self,
+            AlertCommands.self, TokenCommands.self,
             Doctor.self, Bench.self, ContextCommands.self, Completion.self, HelpJSON.self,
             HelpQuery.self,
         ])

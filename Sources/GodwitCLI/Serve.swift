@@ -24,6 +24,10 @@ struct Serve: AsyncParsableCommand {
             Without GODWIT_TOKEN it listens on loopback only; with it, every request needs the \
             header `Authorization: Bearer TOKEN`. Requests that name another host than its address, \
             localhost or a --host are refused (421). SIGTERM or SIGINT ends it.
+
+            --grpc opens a door for clients in any language (grpc://127.0.0.1:50051): they need a \
+            token of `godwit token add`. For others than this machine it needs --grpc-cert and \
+            --grpc-key.
             """)
 
     @Option(
@@ -34,9 +38,25 @@ struct Serve: AsyncParsableCommand {
         help: ArgumentHelp("Where the gRPC door listens; none without it.", valueName: "address"),
         transform: Serve.address)
     var grpc: ListenAddress?
+    @Option(
+        help: ArgumentHelp(
+            "The door's certificate, in PEM form; read when it starts.", valueName: "file"))
+    var grpcCert: String?
+    @Option(help: ArgumentHelp("The key of the certificate.", valueName: "file"))
+    var grpcKey: String?
+    @Option(
+        help: ArgumentHelp(
+            "Clients need a certificate of these authorities too (mTLS).", valueName: "file"))
+    var grpcClientCa: String?
+    @Flag(help: "The door may do without TLS for others too: something in front does it.")
+    var grpcPlaintext = false
     @Option(help: "A further name to answer for; may be repeated.")
     var host: [String] = []
-    @Flag(help: "Listen for others without a token: everybody there may read.")
+    @Flag(
+        help: """
+            Without tokens: everybody who reaches --http may read, and on this machine everybody may do \
+            everything through --grpc.
+            """)
     var insecureNoAuth = false
     @Flag(help: "Archive nothing: another process does.")
     var noArchive = false
@@ -72,16 +92,46 @@ struct Serve: AsyncParsableCommand {
             }
             var doors: [any Service] = [server]
             if let grpc {
-                doors.append(
-                    QueueServer(
-                        store.broker, host: grpc.host, port: grpc.port, interceptors: [LetIn()]
-                    ) { port in Talk.say("gRPC on \(grpc.host):\(port)") })
+                doors.append(try door(grpc, store))
             }
             let group = ServiceGroup(
                 configuration: ServiceGroupConfiguration(
                     services: doors + watching, gracefulShutdownSignals: [.sigterm, .sigint],
                     logger: Logger.current))
             try await group.run()
+        }
+    }
+
+    private func door(_ address: ListenAddress, _ store: OpenStore) throws -> QueueServer {
+        var options = DoorOptions()
+        options.host = address.host
+        options.port = address.port
+        options.allowsPlaintext = grpcPlaintext
+        options.letsAnybodyIn = insecureNoAuth
+        if let grpcCert, let grpcKey {
+            options.tls = DoorOptions.TLS(
+                certificate: grpcCert, key: grpcKey, clientAuthorities: grpcClientCa)
+        }
+        do throws(DoorError) {
+            let scheme = options.tls == nil ? "grpc" : "grpcs"
+            let host = address.host.contains(":") ? "[\(address.host)]" : address.host
+            return try QueueServer(store.broker, options: options) { port in
+                Talk.say("gRPC on \(scheme)://\(host):\(port)")
+            }
+        } catch {
+            throw Failure(error.code, "\(error)\(error.flags)")
+        }
+    }
+
+    func validate() throws {
+        if (grpcCert == nil) != (grpcKey == nil) {
+            throw ValidationError("--grpc-cert and --grpc-key belong together: give both.")
+        }
+        if grpcClientCa != nil, grpcCert == nil {
+            throw ValidationError("--grpc-client-ca needs --grpc-cert and --grpc-key.")
+        }
+        if grpc == nil, grpcCert != nil || grpcPlaintext {
+            throw ValidationError("there is no gRPC door: give --grpc ADDRESS with it.")
         }
     }
 
@@ -132,5 +182,23 @@ struct Serve: AsyncParsableCommand {
                 """)
         }
         return address
+    }
+}
+
+extension DoorError {
+    fileprivate var code: Failure.Code {
+        switch self {
+        case .file: .noInput
+        default: .usage
+        }
+    }
+
+    /// The flags of the command that mend it.
+    fileprivate var flags: String {
+        switch self {
+        case .plaintext: " The flags are --grpc-cert and --grpc-key, or --grpc-plaintext."
+        case .open: " Leave --insecure-no-auth out."
+        default: ""
+        }
     }
 }

@@ -39,6 +39,21 @@ import Testing
         (["queue", "list", "--color", "red"], 64, ["color"]),
         (["queue", "list", "--timeout", "soon"], 64, ["length of time"]),
         (["context", "use", "nothing"], 78, ["godwit context add"]),
+        (["token", "remove", "nothing"], 66, ["godwit token list"]),
+        (["token", "add", "a/b", "--allow", "*:work"], 64, ["name of a token"]),
+        (["token", "add", "a", "--allow", "*:eat"], 64, ["no act", "produce, work"]),
+        (["token", "add", "a"], 64, ["--allow"]),
+        (["token", "list", "--broker", "grpc://127.0.0.1:1"], 64, ["gives tokens out"]),
+        (["queue", "list", "--broker", "grpc://10.0.0.1:1"], 64, ["grpcs://"]),
+        (["queue", "list", "--broker", "grpcs://hunter2@a"], 64, ["GODWIT_TOKEN"]),
+        (["queue", "list", "--broker", "grpcs://a?token=hunter2"], 64, ["GODWIT_TOKEN"]),
+        (["context", "add", "a", "grpcs://a?token=hunter2"], 64, ["GODWIT_TOKEN"]),
+        (["serve", "--grpc", "0.0.0.0:1", "--http", "127.0.0.1:0"], 64, ["--grpc-cert"]),
+        (
+            ["serve", "--grpc", "0.0.0.0:1", "--grpc-plaintext", "--insecure-no-auth"], 64,
+            ["Leave --insecure-no-auth out"]
+        ),
+        (["serve", "--grpc", "127.0.0.1:0", "--grpc-cert", "x"], 64, ["belong together"]),
         (["completion", "csh"], 64, ["csh"]),
     ])
     func `a refusal has its code and says what to do next`(

@@ -15,7 +15,7 @@ import Testing
             "list", "show", "keys", "key", "append", "dropped", "redrive", "skip", "replay",
             "forget",
         ],
-        "context": ["list", "use", "add", "remove"],
+        "context": ["list", "use", "add", "remove"], "token": ["list", "add", "remove"],
         "enqueue": [], "work": [], "serve": [], "doctor": [], "bench": [], "completion": [],
     ]
     static let global = [

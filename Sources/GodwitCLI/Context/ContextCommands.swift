@@ -55,7 +55,8 @@ struct ContextCommands: AsyncParsableCommand {
             discussion: """
                 Secrets never stand on the command line: give - as URL and the URL with its password \
                 on stdin, or --password-variable with the name of an environment variable, or \
-                ?password-file=/path in the URL.
+                ?password-file=/path in the URL. A token for grpcs:// is in GODWIT_TOKEN when it is \
+                used, or in the file of ?token-file=/path.
                 """)
         @Argument(help: "The name: letters, digits, . _ -") var name: String
         @Argument(help: "The broker's URL; - reads it from stdin.") var url: String
@@ -74,6 +75,9 @@ struct ContextCommands: AsyncParsableCommand {
         func run() throws {
             let output = try store.output(ContextRow.self)
             let broker = url == "-" ? try Self.line() : url
+            if url.hasPrefix("grpc"), Compose.holdsPassword(url) {
+                throw Failure(.usage, Compose.exposedToken("the URL"))
+            }
             if url != "-", Compose.holdsPassword(url) {
                 throw Failure(
                     .usage,

@@ -2,7 +2,6 @@
 import Foundation
 import Godwit
 import GodwitGRPC
-import GodwitHTTP
 import GodwitMonitor
 import GodwitRedis
 import GodwitSQLite
@@ -30,7 +29,7 @@ enum Compose {
         case memory
         case sqlite(path: String)
         case redis(url: String)
-        case grpc(host: String, port: Int)
+        case grpc(RemoteURL)
     }
 
     /// Where a command works: its store and its history, neither of them opened.
@@ -46,7 +45,7 @@ enum Compose {
             case .memory: "memory:"
             case .sqlite(let path): "sqlite:\(path)"
             case .redis(let url): (try? RedisURL(url)).map { "\($0)" } ?? "redis://…"
-            case .grpc(let host, let port): "grpc://\(host):\(port)"
+            case .grpc(let url): "\(url)"
             }
         }
     }
@@ -72,12 +71,11 @@ enum Compose {
             return OpenStore(
                 broker: try await RedisBroker(parsed), name: "\(parsed)",
                 meter: try RedisMeter(parsed), history: history)
-        case .grpc(let host, let port):
+        case .grpc(let url):
+            let token = ProcessInfo.processInfo.environment["GODWIT_TOKEN"]
             return OpenStore(
-                broker: try await RemoteBroker(
-                    host: host, port: port,
-                    token: ProcessInfo.processInfo.environment["GODWIT_TOKEN"]),
-                name: "grpc://\(host):\(port)", meter: NoMeter(), history: history)
+                broker: try await RemoteBroker(url, token: token?.isEmpty == false ? token : nil),
+                name: "\(url)", meter: NoMeter(), history: history)
         }
     }
 
@@ -122,6 +120,9 @@ enum Compose {
         typed: String?, context: String?, environment: [String: String]
     ) throws -> Location {
         if let typed {
+            if typed.hasPrefix("grpc"), holdsPassword(typed) {
+                throw Failure(.usage, exposedToken("the URL given to --broker"))
+            }
             let location = try parse(typed, from: "--broker")
             if case .redis(let url) = location, holdsPassword(url) {
                 throw Failure(
@@ -163,8 +164,12 @@ enum Compose {
             }
             return .sqlite(path: String(path))
         }
-        if text.hasPrefix("grpc://"), let address = ListenAddress(String(text.dropFirst(7))) {
-            return .grpc(host: address.host, port: address.port)
+        if text.hasPrefix("grpc://") || text.hasPrefix("grpcs://") {
+            do throws(RemoteURLError) {
+                return .grpc(try RemoteURL(text))
+            } catch {
+                throw Failure(.usage, "\(source): \(error)")
+            }
         }
         if text.hasPrefix("redis://") || text.hasPrefix("rediss://")
             || text.hasPrefix("redis+unix://")
@@ -182,11 +187,28 @@ enum Compose {
             .usage,
             """
             \(source) starts with '\(scheme.prefix(40).shown)', which is no broker. Use \
-            memory:, sqlite:PATH, redis://host:port/db, rediss://host:port/db or redis+unix:///path.
+            memory:, sqlite:PATH, redis://host:port/db, rediss://host:port/db, redis+unix:///path, \
+            grpcs://host:port or grpc://127.0.0.1:port.
             """)
     }
 
+    static func exposedToken(_ what: String) -> String {
+        """
+        \(what) holds a user, a password or a token, and every user of this machine can read command \
+        lines. Nothing was done. Put the token into GODWIT_TOKEN or a file named by \
+        ?token-file=/path; and remove the token if others may have seen it.
+        """
+    }
+
     static func holdsPassword(_ url: String) -> Bool {
+        if url.hasPrefix("grpc") {
+            do throws(RemoteURLError) {
+                _ = try RemoteURL(url)
+                return false
+            } catch {
+                return error.holdsSecret
+            }
+        }
         guard url.hasPrefix("redis") else { return false }
         guard let parsed = try? RedisURL(url) else { return true }
         return parsed.password != nil

@@ -104,6 +104,8 @@ enum Schemas {
             SchemaRow(OpenAlertRow.self, "alert groups"),
             SchemaRow(ChannelRow.self, "alert channels, alert channel"),
             SchemaRow(TrialRow.self, "alert test"),
+            SchemaRow(TokenRow.self, "token list, token remove"),
+            SchemaRow(NewTokenRow.self, "token add"),
             SchemaRow(ContextRow.self, "context list, use, add, remove"),
             SchemaRow(Enqueue.Accepted.self, "enqueue"), SchemaRow(Work.Summary.self, "work"),
             SchemaRow(StreamRow.self, "stream list, stream show"),

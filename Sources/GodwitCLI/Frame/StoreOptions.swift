@@ -9,7 +9,7 @@ struct StoreOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             """
-            memory:, sqlite:PATH, redis://host:port/db, rediss://…, redis+unix:///path. Else \
+            memory:, sqlite:PATH, redis://host:port/db, rediss://…, redis+unix:///path, grpcs://host:port. Else \
             --context, GODWIT_BROKER, GODWIT_CONTEXT, the context in use, or a SQLite file under \
             the user's data directory.
             """, valueName: "url"))

@@ -23,6 +23,9 @@ package struct AccessGuard: ServerInterceptor {
         shelf = door == .open ? nil : TokenShelf(broker)
     }
 
+    /// Says what it needs of such a call; all others are refused.
+    package static func knows(_ method: MethodDescriptor) -> Bool { Policy.of(method) != nil }
+
     package func intercept<Input: Sendable, Output: Sendable>(
         request: StreamingServerRequest<Input>, context: ServerContext,
         next:

@@ -49,17 +49,20 @@ struct HealthService: Grpc_Health_V1_Health.ServiceProtocol {
                 throw RPCError(code: .resourceExhausted, message: "too many watch already")
             }
             defer { watches.end() }
-            try await whileConnected(context) {
-                var last: Grpc_Health_V1_HealthCheckResponse.ServingStatus?
-                while !Task.isCancelled {
-                    let isOver = closing.hasBegun
-                    let now = isKnown ? await status() : .serviceUnknown
-                    if now != last { try await writer.write(Self.response(now)) }
-                    last = now
-                    if isOver { return }
-                    await pause()
+            do {
+                try await whileConnected(context) {
+                    var last: Grpc_Health_V1_HealthCheckResponse.ServingStatus?
+                    while !Task.isCancelled, !closing.hasBegun {
+                        let now = isKnown ? await status() : .serviceUnknown
+                        if now != last { try await writer.write(Self.response(now)) }
+                        last = now
+                        await pause()
+                    }
                 }
+            } catch where closing.hasBegun {
+                // Why: the end of the server cancels its calls, and this client shall hear of it.
             }
+            if closing.hasBegun, isKnown { try await writer.write(Self.response(.notServing)) }
             return [:]
         }
     }

@@ -61,7 +61,8 @@ struct QueueService: Godwit_V1_Queue.ServiceProtocol {
                 try await longPoll(request, queue, first, until: end)
             }
         }
-        if context.cancellation.isCancelled {
+        // Why not at the server's end: that cancels every call too, and its client still hears the answer.
+        if context.cancellation.isCancelled, !closing.hasBegun {
             // Nobody hears the answer: back at once rather than when the leases run out.
             broker.settleDetached(
                 reservation.messages.map { Settlement($0.token, .release) }, in: queue)
@@ -166,7 +167,7 @@ struct QueueService: Godwit_V1_Queue.ServiceProtocol {
             switch result.reserved {
             case .success(let reservation):
                 response.reserved = reservation.wire(raw: wire.reserve.raw, mask: caller.mask)
-                if context.cancellation.isCancelled {
+                if context.cancellation.isCancelled, !closing.hasBegun {
                     broker.settleDetached(
                         reservation.messages.map { Settlement($0.token, .release) }, in: queue)
                 }
