@@ -48,7 +48,7 @@ struct GRPCCaller: Caller {
         do {
             return try await Watch.$current.withValue(watch) {
                 try await handler.handle(
-                    ClientRequest(message: Godwit_V1_HandleRequest(call)), options: options
+                    Godwit_V1_HandleRequest(call), options: options
                 ) { response in
                     PushVerdict(try response.message, of: call.queue)
                 }

@@ -52,7 +52,7 @@ public final class Push: Service {
 
     /// Holds the connections until a graceful shutdown or until its task is cancelled.
     public func run() async throws {
-        await Logger.current.debug("pushing to \(target)")
+        Logger.current.debug("pushing to \(target)")
         try await withTaskCancellationHandler {
             try await withGracefulShutdownHandler {
                 try await caller.run()

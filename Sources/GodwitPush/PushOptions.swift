@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-public import Godwit
+import Godwit
 
 /// How a service is called.
 public struct PushOptions: Sendable {
