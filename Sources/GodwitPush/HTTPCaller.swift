@@ -136,8 +136,11 @@ struct HTTPCaller: Caller {
 
     /// Of the client's own errors, those that say that there was no connection to send on.
     private static func isUnreached(_ error: HTTPClientError) -> Bool {
-        [.connectTimeout, .tlsHandshakeTimeout, .getConnectionFromPoolTimeout, .remoteConnectionClosed]
-            .contains(error)
+        [
+            .connectTimeout, .tlsHandshakeTimeout, .getConnectionFromPoolTimeout,
+            .remoteConnectionClosed,
+        ]
+        .contains(error)
     }
 
     private struct Late: Error {}

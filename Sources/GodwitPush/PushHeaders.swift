@@ -53,7 +53,8 @@ enum PushHeaders {
     }
 
     private static func encoded(_ value: String) -> String {
-        guard value.utf8.contains(where: { !isPlain($0) }) || value.first == " " || value.last == " "
+        guard
+            value.utf8.contains(where: { !isPlain($0) }) || value.first == " " || value.last == " "
         else { return value }
         var bytes: [UInt8] = []
         for (index, byte) in value.utf8.enumerated() {
