@@ -1,57 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import GRPCCore
-import GRPCNIOTransportHTTP2Posix
 import Godwit
 import GodwitProtos
 import GodwitPush
 import GodwitTesting
-import Synchronization
 import Testing
-
-/// A `godwit.v1.Handler` that does what a closure says.
-private final class Service: Godwit_V1_Handler.SimpleServiceProtocol {
-    typealias Answer =
-        @Sendable (Godwit_V1_HandleRequest, Int) async throws -> Godwit_V1_HandleResponse
-
-    private let answer: Answer
-    private let seen = Mutex<[Godwit_V1_HandleRequest]>([])
-
-    init(_ answer: @escaping Answer) { self.answer = answer }
-
-    var requests: [Godwit_V1_HandleRequest] { seen.withLock { $0 } }
-
-    func handle(
-        request: Godwit_V1_HandleRequest, context: ServerContext
-    ) async throws -> Godwit_V1_HandleResponse {
-        let number = seen.withLock { seen in
-            seen.append(request)
-            return seen.count - 1
-        }
-        return try await answer(request, number)
-    }
-
-    /// Runs a server for the length of `body`, which gets it and its address.
-    static func run<R: Sendable>(
-        on port: Int = 0, _ answer: @escaping Answer,
-        _ body: @Sendable (Service, String) async throws -> R
-    ) async throws -> R {
-        let service = Service(answer)
-        let server = GRPCServer(
-            transport: .http2NIOPosix(
-                address: .ipv4(host: "127.0.0.1", port: port), transportSecurity: .plaintext),
-            services: [service])
-        return try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await server.serve() }
-            let address = try await server.listeningAddress
-            defer { group.cancelAll() }
-            return try await body(service, "127.0.0.1:\(address?.ipv4?.port ?? 0)")
-        }
-    }
-}
 
 @Suite struct `GRPC` {
     @Test func `a message arrives whole`() async throws {
-        try await Service.run({ _, _ in .init() }) { service, address in
+        try await GRPCService.run({ _, _ in .init() }) { service, address in
             try await Scene(.grpc(address, .plaintext)).running { scene in
                 let id = try await scene.enqueue(
                     "payload", .headers(["trace-id": "7f\n"]), .maxAttempts(9), .priority(5))
@@ -73,7 +30,7 @@ private final class Service: Godwit_V1_Handler.SimpleServiceProtocol {
     }
 
     @Test func `what the service answers settles the message`() async throws {
-        try await Service.run({ _, number in
+        try await GRPCService.run({ _, number in
             var response = Godwit_V1_HandleResponse()
             switch number {
             case 0: throw RPCError(code: .invalidArgument, message: "no\u{1B} user")
@@ -109,7 +66,7 @@ private final class Service: Godwit_V1_Handler.SimpleServiceProtocol {
     }
 
     @Test func `a service that says nothing is left at the deadline`() async throws {
-        try await Service.run({ _, _ in
+        try await GRPCService.run({ _, _ in
             try await Task.sleep(for: .seconds(3600))
             return .init()
         }) { _, address in
@@ -126,7 +83,7 @@ private final class Service: Godwit_V1_Handler.SimpleServiceProtocol {
     }
 
     @Test func `an answer over 64 KiB is no ack`() async throws {
-        try await Service.run({ _, _ in
+        try await GRPCService.run({ _, _ in
             var response = Godwit_V1_HandleResponse()
             response.verdict.reject.reason = String(repeating: "x", count: 100_000)
             return response
@@ -151,7 +108,7 @@ private final class Service: Godwit_V1_Handler.SimpleServiceProtocol {
                 await until { scene.push.waiting == 1 }
                 scene.test.clock.advanceToNextTimer()
             }
-            try await Service.run(on: port, { _, _ in .init() }) { service, _ in
+            try await GRPCService.run(on: port, { _, _ in .init() }) { service, _ in
                 while service.requests.isEmpty {
                     scene.test.clock.advanceToNextTimer()
                     await until { scene.push.waiting == 1 || !service.requests.isEmpty }

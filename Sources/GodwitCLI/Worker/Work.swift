@@ -120,7 +120,7 @@ struct Work: AsyncParsableCommand {
         // Why: a command that ends before it has read its payload must not end this process.
         signal(SIGPIPE, SIG_IGN)
         let output = try store.output(Summary.self)
-        let target = try target()
+        let target = try self.target()
         // Its own way with signals: what runs goes on. --timeout ends it like one.
         try await store.withStore(handlesSignals: false) { store in
             let run = try self.makeRun(target)
