@@ -4,7 +4,7 @@ import GodwitPush
 import GodwitTesting
 import Testing
 
-@Suite struct `Breaker` {
+@Suite struct `Circuit` {
     private var clock = VirtualClock()
     private var random = Xoshiro(seed: 7)
     private var breaker = Breaker(threshold: 3, base: .seconds(1), cap: .seconds(8))
