@@ -191,6 +191,7 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio", condition: grpc),
                 .product(name: "NIOHTTP1", package: "swift-nio", condition: grpc),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "SwiftProtobuf", package: "swift-protobuf", condition: grpc),
             ],
             swiftSettings: settings),

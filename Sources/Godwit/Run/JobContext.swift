@@ -4,7 +4,7 @@ public import Logging
 /// What a handler knows of the run it is in.
 public struct JobContext: Sendable {
     public let queue: Queue
-    let leased: LeasedMessage
+    package let leased: LeasedMessage
     let lease: RunLease
 
     /// A context outside a worker, for tests: its lease is never lost.

@@ -14,7 +14,7 @@ import SystemPackage
 ///
 /// The command is a session of its own, so that a cancelled run (timeout, lost lease, shutdown)
 /// ends with everything it started: SIGTERM, and SIGKILL two seconds later.
-final class CommandRun: Sendable {
+final class CommandRun: WorkRun {
     /// The exit codes that decide by themselves (sysexits: data error, try again later).
     private static let rejects: Int32 = 65
     private static let retries: Int32 = 75
