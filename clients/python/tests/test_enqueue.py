@@ -112,6 +112,14 @@ def test_a_refusal_says_what_where_why_and_what_to_do(client: Client) -> None:
     )  # fmt: skip
 
 
+def test_a_payload_that_is_too_large_is_refused_before_it_is_sent(
+    client: Client, double: Double
+) -> None:
+    with pytest.raises(godwit.Invalid, match="1048577 bytes"):
+        client.enqueue("mail", "k", b"x" * ((1 << 20) + 1))
+    assert double.seen.enqueues == []
+
+
 def test_a_wrong_token_is_unauthenticated() -> None:
     double = Double(token="right")
     try:

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import grpc
 
 from . import _errors, _messages
-from ._errors import GodwitError, QueueFull, RecordGone, Unavailable, Uncertain
+from ._errors import GodwitError, Invalid, QueueFull, RecordGone, Unavailable, Uncertain
 from ._messages import Duplicate, Enqueued, Full, Gone, Known, NewMessage, Outcome, Seconds
 from .v1 import inspect_pb2, inspect_pb2_grpc, queue_pb2, queue_pb2_grpc
 
@@ -25,10 +25,10 @@ Answer = TypeVar("Answer")
 # let the server answer, and others in between.
 _MESSAGES_PER_CALL = 1000
 _BYTES_PER_CALL = 1 << 20
+_MESSAGE_BYTES = 1 << 20
 
 _OPTIONS = [
-    ("grpc.max_receive_message_length", 16 << 20),
-    ("grpc.max_send_message_length", 16 << 20),
+    ("grpc.max_receive_message_length", 4 << 20),
     # Finds a connection that is dead without a word; less often than servers take for a flood.
     ("grpc.keepalive_time_ms", 60_000),
     ("grpc.keepalive_timeout_ms", 20_000),
@@ -140,6 +140,13 @@ class Client:
         """
         given = list(messages)
         written = [message._on_the_wire() for message in given]
+        for message in written:
+            if len(message.content.payload) > _MESSAGE_BYTES:
+                raise Invalid(
+                    f"enqueue {uuid.UUID(bytes=message.id)} to '{queue}'", self.target,
+                    f"the payload has {len(message.content.payload)} bytes, {_MESSAGE_BYTES} are allowed",
+                    "Store the data elsewhere and enqueue where it is.",
+                )  # fmt: skip
         outcomes: list[Outcome] = []
         while len(outcomes) < len(given):
             start = len(outcomes)

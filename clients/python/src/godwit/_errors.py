@@ -77,7 +77,7 @@ class LeaseLost(GodwitError):
 _BY_REASON: dict[str, type[GodwitError]] = {
     "unavailable": Unavailable,
     "unknown": Uncertain,
-    "storagefull": StorageFull,
+    "storage-full": StorageFull,
     "misconfigured": Misconfigured,
     "invalid": Invalid,
     "corrupt": Corrupt,
@@ -90,7 +90,8 @@ _BY_STATUS: dict[str, type[GodwitError]] = {
     "DEADLINE_EXCEEDED": Uncertain,
     "UNKNOWN": Uncertain,
     "INTERNAL": Uncertain,
-    "RESOURCE_EXHAUSTED": StorageFull,
+    # Without a reason it is the server's door that is full, not the store.
+    "RESOURCE_EXHAUSTED": Unavailable,
     "FAILED_PRECONDITION": Misconfigured,
     "UNIMPLEMENTED": Misconfigured,
     "INVALID_ARGUMENT": Invalid,
@@ -117,8 +118,7 @@ def from_status(
     facts = {
         name: unquote(value) for name, value in trailers if isinstance(value, str)
     }
-    reason = facts.get("godwit-reason", "").lower().replace("_", "").replace("reason", "")
-    known = _BY_REASON.get(reason)
+    known = _BY_REASON.get(facts.get("godwit-reason", ""))
     kind = _BY_STATUS.get(status, Uncertain) if known is None else known
     if status in ("UNAUTHENTICATED", "PERMISSION_DENIED"):
         kind = _BY_STATUS[status]

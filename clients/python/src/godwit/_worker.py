@@ -30,6 +30,8 @@ _RELEASE = Release()._verdict()
 _TICK = 0.25
 _ENTRIES_PER_REQUEST = 1000
 _LONGEST_PAUSE = 10.0
+# A stream's credits count up to 1,000 (docs/wire.md, "Limits").
+_LONGEST_BACKLOG = 500
 
 
 class Worker:
@@ -336,7 +338,7 @@ class Worker:
         """
         elapsed = now - self._measured_at
         if elapsed >= 0.02:
-            self._backlog = min(1000, int(self._finished / elapsed * 0.05))
+            self._backlog = min(_LONGEST_BACKLOG, int(self._finished / elapsed * 0.05))
             self._finished = 0
             self._measured_at = now
 
