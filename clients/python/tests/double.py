@@ -183,6 +183,7 @@ class Faults:
     drop_renewals: bool = False
     refuse_opens: int = 0
     closing_after: int = 0
+    forbids_forwards: bool = False  # ends the stream with PERMISSION_DENIED
 
 
 @dataclass
@@ -303,6 +304,7 @@ class _Stream:
         self.has_stopped = False
         self.has_closed = False
         self.is_cut = False
+        self.is_forbidden = False
         self.take(first)
 
     def read(self, requests) -> None:  # type: ignore[no-untyped-def]
@@ -331,6 +333,10 @@ class _Stream:
             if request.settlements and faults.drop_settlements:
                 faults.drop_settlements -= 1
                 self.is_cut = True
+            elif faults.forbids_forwards and any(
+                it.verdict.HasField("forward") for it in request.settlements
+            ):
+                self.is_forbidden = self.is_cut = True
             elif not self.is_cut:
                 answer = queue_pb2.WorkResponse()
                 for it in request.settlements:
@@ -364,6 +370,8 @@ class _Stream:
                     self.credits -= len(deliveries)
                     self.delivered += len(deliveries)
                 if not answers and not deliveries:
+                    if self.is_forbidden:
+                        context.abort(grpc.StatusCode.PERMISSION_DENIED, "no such thing here")
                     if self.is_cut:
                         context.abort(grpc.StatusCode.UNAVAILABLE, "the connection was cut")
                     if self.has_closed or not context.is_active():

@@ -211,6 +211,25 @@ def test_a_full_target_is_tried_again(client: Client, double: Double) -> None:
         eventually(lambda: states(double, "other") == {"ready": 1})
 
 
+def test_a_forward_that_is_refused_becomes_a_retry_and_holds_nobody_up(
+    client: Client, double: Double
+) -> None:
+    targets = iter(["forbidden", "mail", "no name"])
+
+    def handler(job: Job) -> None:
+        if job.payload == "forward" and job.count <= 3:
+            raise Forward(next(targets))
+
+    double.faults.forbids_forwards = True
+    moved = client.enqueue("mail", "k", "forward").id.bytes
+    client.enqueue_many("mail", [NewMessage("k", n) for n in range(50)])
+    with running(Worker(client, "mail", {"k": handler}, retry=SOON)):
+        eventually(lambda: states(double) == {"completed": 51})
+    kept = double.memory.queues["mail"][moved]
+    assert (kept.attempt, kept.count) == (3, 4)
+    assert "'no name' is no queue's name" in kept.reason
+
+
 def test_a_server_that_closes_is_left_for_another_stream(client: Client, double: Double) -> None:
     double.faults.closing_after = 20
     client.enqueue_many("mail", [NewMessage("k", n) for n in range(100)])

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import random
+import re
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from .v1 import queue_pb2
 
 REASON_BYTES = 2048
 CHECKPOINT_BYTES = 4096
+_NAME = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
 
 def cut(reason: str) -> str:
@@ -71,6 +73,8 @@ class Forward(Ending):
     """Move it to another queue, under its id. Needs the right to produce there."""
 
     def __init__(self, queue: str) -> None:
+        if not _NAME.fullmatch(queue):
+            raise ValueError(f"{queue!r} is no queue's name: 1 to 128 out of A-Z a-z 0-9 . _ : -")
         super().__init__(queue)
         self.queue = queue
 

@@ -18,7 +18,7 @@ import grpc
 from . import _errors
 from ._client import Client
 from ._errors import GodwitError, LeaseLost, Unavailable, Uncertain
-from ._job import Ending, Job, Reject, Release, RetryPolicy
+from ._job import Ending, Forward, Job, Reject, Release, RetryPolicy
 from ._messages import Seconds, milliseconds
 from ._session import Run, Session
 from .v1 import queue_pb2
@@ -165,6 +165,9 @@ class Worker:
             self._handlers[job.kind](job)
             return _ACK
         except Ending as ending:
+            if isinstance(ending, Forward) and ending.queue == self._name:
+                error = ValueError(f"forward to '{ending.queue}', where the message is already")
+                return self._retry.ending(job, error)._verdict()
             return ending._verdict()
         # Why the base: whatever a handler raises, its thread goes on and its message has an end.
         except BaseException as error:
@@ -245,9 +248,20 @@ class Worker:
         with self._lock:
             session.has_ended = True
             self._session = None
+            if problem is not None and not isinstance(problem, (Unavailable, Uncertain)):
+                self._take_back_forwards(session, problem)
             self._unsent[:0] = session.unanswered
             self._output.notify_all()
         return problem
+
+    def _take_back_forwards(self, session: Session, problem: GodwitError) -> None:
+        """Makes retries of forwards that the server refused; else each new stream would end by them."""
+        for run in session.unanswered:
+            if run.settlement is not None and run.settlement.verdict.HasField("forward"):
+                target = run.settlement.verdict.forward.queue
+                error = GodwitError(f"forward to '{target}'", cause=problem.cause)
+                verdict = self._retry.ending(run.job, error)._verdict()
+                run.settlement = queue_pb2.Settlement(token=run.token, verdict=verdict)
 
     def _requests(self, session: Session) -> Iterator[queue_pb2.WorkRequest]:
         """What goes out, as much at once as there is; ends when the stream is to be closed."""
