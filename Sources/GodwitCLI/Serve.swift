@@ -3,6 +3,7 @@ import ArgumentParser
 import CoreMetrics
 import Foundation
 import Godwit
+import GodwitGRPC
 import GodwitHTTP
 import GodwitMonitor
 import Logging
@@ -29,6 +30,10 @@ struct Serve: AsyncParsableCommand {
         help: ArgumentHelp("Where to listen; port 0 lets the system choose.", valueName: "address"),
         transform: Serve.address)
     var http: ListenAddress = .loopback
+    @Option(
+        help: ArgumentHelp("Where the gRPC door listens; none without it.", valueName: "address"),
+        transform: Serve.address)
+    var grpc: ListenAddress?
     @Option(help: "A further name to answer for; may be repeated.")
     var host: [String] = []
     @Flag(help: "Listen for others without a token: everybody there may read.")
@@ -65,9 +70,16 @@ struct Serve: AsyncParsableCommand {
             } catch {
                 throw Failure(.usage, "\(error)" + Self.advice(error))
             }
+            var doors: [any Service] = [server]
+            if let grpc {
+                doors.append(
+                    QueueServer(
+                        store.broker, host: grpc.host, port: grpc.port, interceptors: [LetIn()]
+                    ) { port in Talk.say("gRPC on \(grpc.host):\(port)") })
+            }
             let group = ServiceGroup(
                 configuration: ServiceGroupConfiguration(
-                    services: [server] + watching, gracefulShutdownSignals: [.sigterm, .sigint],
+                    services: doors + watching, gracefulShutdownSignals: [.sigterm, .sigint],
                     logger: Logger.current))
             try await group.run()
         }

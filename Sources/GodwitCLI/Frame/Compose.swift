@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
 import Godwit
+import GodwitGRPC
+import GodwitHTTP
 import GodwitMonitor
 import GodwitRedis
 import GodwitSQLite
@@ -28,6 +30,7 @@ enum Compose {
         case memory
         case sqlite(path: String)
         case redis(url: String)
+        case grpc(host: String, port: Int)
     }
 
     /// Where a command works: its store and its history, neither of them opened.
@@ -43,6 +46,7 @@ enum Compose {
             case .memory: "memory:"
             case .sqlite(let path): "sqlite:\(path)"
             case .redis(let url): (try? RedisURL(url)).map { "\($0)" } ?? "redis://…"
+            case .grpc(let host, let port): "grpc://\(host):\(port)"
             }
         }
     }
@@ -68,6 +72,12 @@ enum Compose {
             return OpenStore(
                 broker: try await RedisBroker(parsed), name: "\(parsed)",
                 meter: try RedisMeter(parsed), history: history)
+        case .grpc(let host, let port):
+            return OpenStore(
+                broker: try await RemoteBroker(
+                    host: host, port: port,
+                    token: ProcessInfo.processInfo.environment["GODWIT_TOKEN"]),
+                name: "grpc://\(host):\(port)", meter: NoMeter(), history: history)
         }
     }
 
@@ -152,6 +162,9 @@ enum Compose {
                     "\(source) names no file. Write sqlite:PATH, for example sqlite:jobs.db.")
             }
             return .sqlite(path: String(path))
+        }
+        if text.hasPrefix("grpc://"), let address = ListenAddress(String(text.dropFirst(7))) {
+            return .grpc(host: address.host, port: address.port)
         }
         if text.hasPrefix("redis://") || text.hasPrefix("rediss://")
             || text.hasPrefix("redis+unix://")

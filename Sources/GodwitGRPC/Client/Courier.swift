@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+import Godwit
+import GRPCCore
+import GRPCNIOTransportHTTP2Posix
+import NIOCore
+import NIOPosix
+import Synchronization
+
+/// One connection to a door, with a thread of its own, and what goes over it.
+///
+/// The seam has words for callers that can't wait (`renew`, `settleDetached`), and a broker lives
+/// outside of anybody's `run()`: so this is the one place that starts tasks of its own. All of them end with
+/// ``shutdown()``.
+final class Courier: Sendable {
+    typealias Client = GRPCClient<HTTP2ClientTransport.Posix>
+
+    private struct State {
+        var isShutDown = false
+        var lastKey: UInt64 = 0
+        /// What runs for callers that don't wait.
+        var detached: [UInt64: Task<Void, Never>] = [:]
+        /// What waits for long, to be called off at the end.
+        var waits: [UInt64: Signal] = [:]
+        var connections: Task<Void, Never>?
+    }
+
+    let client: Client
+    let location: String
+    private let group: MultiThreadedEventLoopGroup
+    private let executor: LoopExecutor
+    private let metadata: Metadata
+    private let timeout: Duration?
+    private let state = Mutex(State())
+
+    init(
+        _ target: any ResolvableTarget,
+        _ security: HTTP2ClientTransport.Posix.TransportSecurity, location: String,
+        token: String?, timeout: Duration?
+    ) throws {
+        group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        executor = LoopExecutor(group.next())
+        self.location = location
+        self.timeout = timeout
+        var metadata = Metadata()
+        if let token { metadata.addString("Bearer \(token)", forKey: "authorization") }
+        self.metadata = metadata
+        client = GRPCClient(
+            transport: try HTTP2ClientTransport.Posix(
+                target: target, transportSecurity: security,
+                config: .defaults { config in
+                    config.backoff.initial = .milliseconds(100)
+                    config.backoff.max = .seconds(5)
+                    config.connection.keepalive = .init(
+                        time: .seconds(20), timeout: .seconds(10), allowWithoutCalls: false)
+                }, eventLoopGroup: group))
+        let client = client
+        let connections = Task(executorPreference: executor) {
+            _ = try? await client.runConnections()
+        }
+        state.withLock { $0.connections = connections }
+    }
+
+    var isShutDown: Bool { state.withLock { $0.isShutDown } }
+
+    /// Makes one call. `what` is for the reader of an error; a read can't have changed anything,
+    /// however it failed.
+    func call<Input: Sendable, Output: Sendable>(
+        _ what: @autoclosure () -> String, isRead: Bool = false, timeout: Duration? = nil,
+        _ message: Input,
+        _ body: @Sendable (ClientRequest<Input>, CallOptions) async throws -> Output
+    ) async throws(BrokerError) -> Output {
+        if isShutDown { throw closed(what()) }
+        if Task.isCancelled {
+            throw .unavailable(
+                BrokerError.Problem(
+                    what: what(), location: location, cause: "the caller's task was cancelled",
+                    advice: "Nothing was sent."))
+        }
+        var options = CallOptions.defaults
+        options.timeout = timeout ?? self.timeout
+        let request = ClientRequest(message: message, metadata: metadata)
+        do {
+            return try await withTaskExecutorPreference(executor) {
+                try await body(request, options)
+            }
+        } catch {
+            throw BrokerError(error, what: what(), location: location, isRead: isRead)
+        }
+    }
+
+    /// Runs `body` for a caller that does not wait for it; ``shutdown()`` does.
+    func detach(_ body: @escaping @Sendable () async -> Void) {
+        state.withLock { state in
+            state.lastKey += 1
+            let key = state.lastKey
+            // Proof that it is removed after it was set: it runs on the loop, and takes this lock first.
+            state.detached[key] = Task(executorPreference: executor) {
+                await body()
+                self.state.withLock { _ = $0.detached.removeValue(forKey: key) }
+            }
+        }
+    }
+
+    /// Runs `body` until it ends, its caller is cancelled, or the courier is shut down.
+    func waiting(_ body: @escaping @Sendable () async -> Void) async {
+        let signal = Signal()
+        let key = state.withLock { state -> UInt64? in
+            if state.isShutDown { return nil }
+            state.lastKey += 1
+            state.waits[state.lastKey] = signal
+            return state.lastKey
+        }
+        guard let key else { return }
+        await withTaskGroup(of: Void.self) { tasks in
+            tasks.addTask { await body() }
+            tasks.addTask { await signal.wait() }
+            await tasks.next()
+            tasks.cancelAll()
+        }
+        state.withLock { _ = $0.waits.removeValue(forKey: key) }
+    }
+
+    /// Ends the connection after what was begun has been answered.
+    func shutdown() async {
+        let (waits, detached, connections) = state.withLock { state in
+            state.isShutDown = true
+            defer { state.connections = nil }
+            return (Array(state.waits.values), Array(state.detached.values), state.connections)
+        }
+        for wait in waits { wait.fire() }
+        for task in detached { await task.value }
+        guard let connections else { return }
+        client.beginGracefulShutdown()
+        await connections.value
+        try? await group.shutdownGracefully()
+    }
+
+    func closed(_ what: String) -> BrokerError {
+        .unavailable(
+            BrokerError.Problem(
+                what: what, location: location, cause: "the broker was shut down",
+                advice: "Open a new one."))
+    }
+}

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+public import Godwit
+package import GodwitProtos
+package import GRPCCore
+import GRPCNIOTransportHTTP2Posix
+package import Logging
+
+/// A broker on the other side of a gRPC door: every word is a call, so all that stands on a broker works
+/// across the wire.
+///
+/// Calls that fail before anything was sent are `unavailable`; a lost answer of one that may have changed
+/// something is `unknown` (I12). A connection that breaks is made again with growing pauses up to 5
+/// seconds. Close it with `shutdown()`.
+public final class RemoteBroker: Broker {
+    let courier: Courier
+    let words: Godwit_V1_Queue.Client<HTTP2ClientTransport.Posix>
+    public let limits: BrokerLimits
+    public let time: any TimeSource
+    public let clockOffset: Duration
+    let validation: Validation
+    let logger: Logger
+
+    package init(
+        host: String, port: Int, token: String? = nil, time: any TimeSource = SystemTime(),
+        limits: BrokerLimits = BrokerLimits(),
+        logger: Logger = .current
+    ) async throws(BrokerError) {
+        let location = "grpc://\(host):\(port)"
+        self.time = time
+        do {
+            courier = try Courier(
+                .ipv4(address: host, port: port), .plaintext, location: location, token: token,
+                timeout: time.isVirtual ? nil : .seconds(30))
+        } catch {
+            throw BrokerError(error, what: "open", location: location, isRead: true)
+        }
+        words = Godwit_V1_Queue.Client(wrapping: courier.client)
+        self.limits = limits
+        clockOffset = .zero
+        validation = Validation(limits, location: location)
+        self.logger = logger
+    }
+
+    public var isShutDown: Bool { courier.isShutDown }
+
+    public func shutdown() async { await courier.shutdown() }
+}

@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+public import Godwit
+// temporary
+extension RemoteBroker {
+    public var `operator`: any Operator { fatalError() }
+    public var inspector: any Inspector { fatalError() }
+    public var eventLog: any EventLog { fatalError() }
+    public var board: any Board { fatalError() }
+}
