@@ -40,13 +40,17 @@ public struct QueueServer: Service {
                 config.http2.maxConcurrentStreams = limits.streamsPerConnection
             }, eventLoopGroup: group)
         let closing = Closing()
+        let queues = QueueService(broker: broker, limits: limits, closing: closing)
         let server = GRPCServer(
             transport: transport,
-            services: [QueueService(broker: broker, limits: limits, closing: closing)],
+            services: [queues],
             interceptors: interceptors)
         do {
             try await withThrowingTaskGroup(of: Void.self) { tasks in
                 tasks.addTask(executorPreference: executor) { try await server.serve() }
+                tasks.addTask(executorPreference: executor) {
+                    await queues.floor.run(until: closing)
+                }
                 let port = try await transport.listeningAddress.ipv4?.port ?? 0
                 onStart(port)
                 try await withGracefulShutdownHandler {

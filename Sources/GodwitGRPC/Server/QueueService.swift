@@ -13,6 +13,8 @@ struct QueueService: Godwit_V1_Queue.ServiceProtocol {
     let limits: DoorLimits
     /// Says when the server ends.
     let closing: Closing
+    /// Where the Work streams wait; somebody has to run it.
+    let floor = WorkFloor()
 
     // MARK: enqueue
 
