@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A client for Godwit in plain Node.js, without a package: HTTP/2 of the standard library and protobuf by
-// hand. Written from docs/wire.md alone, to try that page; it has the four calls of a small worker.
+// hand. Written from docs/wire.md alone, to try that page: producing, and working with and without a stream.
 
 import { randomBytes } from 'node:crypto'
 import http2 from 'node:http2'
@@ -126,6 +126,39 @@ export class GodwitError extends Error {
 
 const OUTCOMES = ['unspecified', 'done', 'stale', 'targetBusy', 'unknown']
 const ENQUEUED = ['unspecified', 'enqueued', 'known', 'unknown', 'duplicate', 'full']
+
+const settlement = ({ token, retry, reject, release }) =>
+  message({
+    1: token,
+    2: retry ? message({ 2: message({ 1: retry.after, 2: retry.reason }) })
+      : reject !== undefined ? message({ 3: message({ 1: reject }) })
+      : release ? message({ 4: message({}) })
+      : message({ 1: message({}) }),
+  })
+
+const delivered = (bytes) => {
+  const delivery = read(bytes)
+  const told = read(delivery.bytes(2))
+  const content = read(told.bytes(3))
+  return {
+    token: delivery.bytes(1), id: told.bytes(1), kind: told.text(2), contentType: content.text(1),
+    payload: content.bytes(3), attempt: told.number(4), count: told.number(6),
+  }
+}
+
+const framed = (request) => {
+  const head = Buffer.alloc(5)
+  head.writeUInt32BE(request.length, 1)
+  return Buffer.concat([head, request])
+}
+
+/** The failure of a stream that closed, by its trailers; undefined for OK. */
+const failure = (trailers, cause) => {
+  const status = STATUS[trailers['grpc-status'] ?? 14] ?? 'UNKNOWN'
+  if (status === 'OK') return undefined
+  return new GodwitError(status, cause && !trailers['grpc-status'] ? { 'godwit-cause': encodeURIComponent(cause) } : trailers)
+}
+
 const pause = (time) => new Promise((go) => setTimeout(go, time * (0.5 + Math.random() / 2)))
 
 export class Client {
@@ -147,32 +180,39 @@ export class Client {
     return this.session
   }
 
+  /** Opens a call; `onMessage` gets each answer, `onEnd` the failure, or nothing for OK. */
+  #open(method, timeout, onMessage, onEnd) {
+    const stream = this.#connected().request({
+      ':method': 'POST', ':path': `/godwit.v1.Queue/${method}`, te: 'trailers',
+      'content-type': 'application/grpc', ...(timeout && { 'grpc-timeout': `${timeout}S` }),
+      ...(this.token && { authorization: `Bearer ${this.token}` }),
+    })
+    let [trailers, cause, rest] = [{}, '', Buffer.alloc(0)]
+    stream.on('response', (headers) => (trailers = headers))
+    stream.on('trailers', (headers) => (trailers = headers))
+    stream.on('error', (error) => (cause = error.message))
+    stream.on('data', (chunk) => {
+      rest = Buffer.concat([rest, chunk])
+      while (rest.length >= 5 && rest.length >= 5 + rest.readUInt32BE(1)) {
+        const end = 5 + rest.readUInt32BE(1)
+        onMessage(read(rest.subarray(5, end)))
+        rest = rest.subarray(end)
+      }
+    })
+    stream.on('close', () => onEnd(failure(trailers, cause)))
+    return stream
+  }
+
   #once(method, request, seconds) {
     return new Promise((resolve, reject) => {
-      const stream = this.#connected().request({
-        ':method': 'POST', ':path': `/godwit.v1.Queue/${method}`, te: 'trailers',
-        'content-type': 'application/grpc', 'grpc-timeout': `${seconds}S`,
-        ...(this.token && { authorization: `Bearer ${this.token}` }),
+      let answer
+      const stream = this.#open(method, seconds, (it) => (answer = it), (error) => {
+        if (error) reject(error)
+        else if (answer) resolve(answer)
+        else reject(new GodwitError('INTERNAL', {}))
       })
-      const chunks = []
-      let trailers = {}
       stream.setTimeout(seconds * 1000, () => stream.close(http2.constants.NGHTTP2_CANCEL))
-      stream.on('response', (headers) => (trailers = headers))
-      stream.on('trailers', (headers) => (trailers = headers))
-      stream.on('data', (chunk) => chunks.push(chunk))
-      stream.on('error', (error) => reject(new GodwitError('UNAVAILABLE', { 'godwit-cause': error.message })))
-      stream.on('close', () => {
-        const status = STATUS[trailers['grpc-status'] ?? 14] ?? 'UNKNOWN'
-        const body = Buffer.concat(chunks)
-        if (status !== 'OK') return reject(new GodwitError(status, trailers))
-        if (body[0] !== 0 || body.length < 5 || body.length - 5 !== body.readUInt32BE(1)) {
-          return reject(new GodwitError('INTERNAL', { 'godwit-cause': 'the answer is not one message' }))
-        }
-        resolve(read(body.subarray(5)))
-      })
-      const head = Buffer.alloc(5)
-      head.writeUInt32BE(request.length, 1)
-      stream.end(Buffer.concat([head, request]))
+      stream.end(framed(request))
     })
   }
 
@@ -222,30 +262,14 @@ export class Client {
       1: queue, 2: count, 3: lease, 4: message({ 1: kinds }), 9: wait,
     })
     const answer = await this.#call('Reserve', () => request, Math.ceil(wait / 1000) + 10)
-    return answer.all(1).map((it) => {
-      const delivery = read(it)
-      const told = read(delivery.bytes(2))
-      const content = read(told.bytes(3))
-      return {
-        token: delivery.bytes(1), id: told.bytes(1), kind: told.text(2), contentType: content.text(1),
-        payload: content.bytes(3), attempt: told.number(4), count: told.number(6),
-      }
-    })
+    return answer.all(1).map(delivered)
   }
 
   /** `settlements`: `{token, ack: true}`, `{token, retry: {after, reason}}`, `{token, reject: reason}`. */
   async settle(queue, settlements) {
     const request = message({
       1: queue,
-      2: settlements.map(({ token, retry, reject, release }) =>
-        message({
-          1: token,
-          2: retry ? message({ 2: message({ 1: retry.after, 2: retry.reason }) })
-            : reject !== undefined ? message({ 3: message({ 1: reject }) })
-            : release ? message({ 4: message({}) })
-            : message({ 1: message({}) }),
-        }),
-      ),
+      2: settlements.map(settlement),
     })
     const answer = await this.#call('Settle', () => request)
     return answer.numbers(1).map((it) => OUTCOMES[it] ?? 'unknown')
@@ -260,5 +284,96 @@ export class Client {
   async reclaim(queue) {
     const answer = await this.#call('Reclaim', () => message({ 1: queue, 2: 64 }))
     return answer.number(1) + answer.number(2)
+  }
+
+  /**
+   * Works a queue over one stream after the other: `handlers` are kind → async (job). Returns when
+   * `until` said, after a run, that it is enough, and what was taken is settled.
+   */
+  async work(queue, handlers, { concurrency = 8, lease = 30_000, until = () => false } = {}) {
+    const running = new Map() // token → job
+    let unsent = [] // settlements not on the wire, or without an answer on a stream that broke
+    let stops = false
+    for (let failures = 0; !stops || running.size || unsent.length; failures++) {
+      if (failures > 0) await pause(Math.min(10_000, 100 * 2 ** failures))
+      await new Promise((ended) => {
+        let unanswered = []
+        let credits = 0 // given on this stream and not used
+        let isOpen = true
+        let hasStopped = false
+        const send = (first = {}) => {
+          if (!isOpen) return
+          const due = unsent
+          unsent = []
+          unanswered.push(...due)
+          const wanted = stops ? 0 : Math.max(0, concurrency - running.size - credits)
+          credits += wanted
+          const tellsStop = stops && !hasStopped
+          hasStopped = stops
+          const request = message({
+            ...first, 2: wanted || undefined, 3: due.map(settlement), 6: tellsStop || undefined,
+          })
+          if (request.length) stream.write(framed(request))
+          if (stops && !running.size && !unanswered.length) {
+            isOpen = false
+            stream.end()
+          }
+        }
+        const run = async (job) => {
+          running.set(job.token.toString('hex'), job)
+          let verdict = { ack: true }
+          try {
+            await handlers[job.kind](job)
+          } catch (error) {
+            const after = Math.floor(Math.random() * Math.min(3_600_000, 1000 * 2 ** Math.min(30, job.attempt)))
+            verdict = { retry: { after, reason: `${error}`.slice(0, 600) } }
+          }
+          if (!running.delete(job.token.toString('hex'))) return // lost
+          unsent.push({ token: job.token, ...verdict })
+          stops ||= until()
+          send()
+        }
+        const stream = this.#open('Work', undefined, (answer) => {
+          failures = 0
+          for (const it of answer.all(1)) {
+            credits -= 1
+            const job = delivered(it)
+            if (stops) unsent.push({ token: job.token, release: true })
+            else if (handlers[job.kind]) run(job)
+            else unsent.push({ token: job.token, reject: 'it is not in the stored form' })
+          }
+          for (const outcome of answer.numbers(4)) {
+            const asked = unanswered.shift()
+            if (!['done', 'stale'].includes(OUTCOMES[outcome])) {
+              setTimeout(() => { unsent.push(asked); send() }, 500)
+            }
+          }
+          for (const outcome of answer.numbers(5)) {
+            const token = renewing.shift()
+            if (OUTCOMES[outcome] === 'stale') running.delete(token.toString('hex'))
+          }
+          send()
+        }, (error) => {
+          isOpen = false
+          clearInterval(keeper)
+          unsent = [...unanswered, ...unsent]
+          if (error && !error.mayPass) stops = true
+          if (error && !error.mayPass) console.error(`godwit: ${error.message}`)
+          ended()
+        })
+        const renewing = []
+        const renew = () => {
+          if (!isOpen || !running.size) return
+          const tokens = [...running.values()].map((it) => it.token)
+          renewing.push(...tokens)
+          stream.write(framed(message({ 4: tokens })))
+        }
+        const keeper = setInterval(renew, lease / 3)
+        const kinds = message({ 1: Object.keys(handlers) })
+        send({ 1: message({ 1: queue, 2: kinds, 3: lease }) })
+        renew()
+      })
+      if (stops && failures > 10) break // The server does not come back: the leases will.
+    }
   }
 }

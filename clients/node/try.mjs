@@ -2,7 +2,8 @@
 //
 //     node try.mjs http://127.0.0.1:50051 QUEUE COUNT
 //
-// Enqueues COUNT messages, works half of them, leaves the others, and says so: a trial of docs/wire.md.
+// Enqueues COUNT messages, works half of them without a stream and a quarter with one, leaves the others,
+// and says so: a trial of docs/wire.md.
 
 import assert from 'node:assert/strict'
 import { Client, GodwitError } from './godwit.mjs'
@@ -40,9 +41,27 @@ assert.deepEqual(await client.settle(queue, [{ token: first.token, ack: true }])
 assert.deepEqual(await client.settle(queue, [{ token: first.token, reject: 'no' }]), ['stale'])
 assert.deepEqual(await client.reserve(queue, ['other.kind'], { wait: 0 }), [])
 
+const rest = Math.floor(total / 4)
+const streamed = new Set()
+let failed = false
+await client.work(queue, {
+  'node.square': async (job) => {
+    const { n } = JSON.parse(job.payload)
+    if (!failed) {
+      failed = true
+      throw new Error('once') // It comes again, or stays for the next one.
+    }
+    await new Promise((go) => setTimeout(go, 5))
+    assert.ok(!seen.has(n) && !streamed.has(n))
+    streamed.add(n)
+  },
+}, { concurrency: 4, lease: 3000, until: () => streamed.size >= rest })
+
 await assert.rejects(client.enqueue('no name', messages), (error) => {
   assert.ok(error instanceof GodwitError)
   return ['INVALID_ARGUMENT', 'PERMISSION_DENIED'].includes(error.status)
 })
 client.close()
-console.log(`enqueued ${total}, worked ${seen.size}, left ${total - seen.size}`)
+const worked = seen.size + streamed.size
+assert.ok(streamed.size >= rest && streamed.size < rest + 4)
+console.log(`enqueued ${total}, worked ${worked}, left ${total - worked}`)
