@@ -143,3 +143,16 @@ def test_other_machines_are_spoken_to_with_tls_only() -> None:
 
     assert all(map(_is_loopback, ("127.0.0.1:1", "localhost:1", "[::1]:1", "127.9.0.1:1")))
     assert not any(map(_is_loopback, ("10.0.0.1:1", "localhost.example.com:1", "example.com:443")))
+
+
+def test_a_target_is_a_host_and_a_port() -> None:
+    for given, target in (
+        ("localhost", "localhost:50051"), ("grpc://127.0.0.1", "127.0.0.1:50051"),
+        ("grpc://[::1]/", "[::1]:50051"), ("[::1]:1", "[::1]:1"), ("grpcs://a.example:443", "a.example:443"),
+    ):  # fmt: skip
+        with Client(given) as client:
+            assert client.target == target
+    for given in ("http://localhost:1", "grpc://u:p@localhost:1", "grpc://localhost:1?token=x"):
+        with pytest.raises(ValueError) as caught:
+            Client(given)
+        assert "u:p" not in str(caught.value) or given.startswith("http")

@@ -61,7 +61,11 @@ class Client:
         scheme, separator, rest = target.partition("://")
         if separator and scheme not in ("grpc", "grpcs"):
             raise ValueError(f"{target!r} is not host:port, grpc://host:port or grpcs://host:port")
-        self.target = rest.rstrip("/") if separator else target
+        place = rest.rstrip("/") if separator else target
+        if "?" in place or "@" in place or "/" in place.removeprefix("unix:"):
+            raise ValueError("the target is a host and a port; token, ca, certificate and key go beside it")
+        has_port = ":" in place.rpartition("]")[2] or place.startswith("unix:")
+        self.target = place if has_port else f"{place}:50051"
         if tls is None:
             given = scheme == "grpcs" or any(it is not None for it in (ca, certificate, key))
             tls = given or not _is_loopback(self.target)

@@ -17,7 +17,7 @@ import grpc
 
 from . import _errors
 from ._client import Client
-from ._errors import GodwitError, LeaseLost, Unavailable, Uncertain
+from ._errors import GodwitError, LeaseLost, Unauthenticated, Unavailable, Uncertain
 from ._job import Ending, Forward, Job, Reject, Release, RetryPolicy
 from ._messages import Seconds, milliseconds
 from ._session import Run, Session
@@ -98,7 +98,7 @@ class Worker:
 
         Stopping: nothing more is taken, what has not begun is given back, what runs is finished, settled
         and the stream closed; after `grace` seconds, or at a second signal, what still runs is left to its
-        lease. Raises when the server refuses this worker from the start.
+        lease. Raises when the server refuses this worker from the start, or its token later on.
         """
         if self._was_run:
             raise RuntimeError("a worker runs once; make another one")
@@ -216,7 +216,8 @@ class Worker:
                     failures = 0
                 if problem is not None:
                     passes = isinstance(problem, (Unavailable, Uncertain))
-                    if not passes and not self._was_let_in:
+                    is_refused = not self._was_let_in or isinstance(problem, Unauthenticated)
+                    if not passes and is_refused:
                         self._error = problem
                         return
                     _log.warning("the stream of '%s' broke, opening another: %s", self._name, problem)
