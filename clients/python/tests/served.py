@@ -26,10 +26,6 @@ class Served:
     def target(self) -> str:
         return f"127.0.0.1:{self.port}"
 
-    @property
-    def url(self) -> str:
-        return f"grpc://{self.target}"
-
     def start(self) -> None:
         """Starts it, or again after `kill`, on the same port; returns when it listens."""
         self.process = subprocess.Popen(
@@ -64,8 +60,8 @@ class Served:
             raise
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Runs the godwit command on this server."""
+        """Runs the godwit command on the same store, past the server."""
         return subprocess.run(
-            [COMMAND, *arguments, "--broker", self.url],
+            [COMMAND, *arguments, "--broker", self.broker],
             env=self.environment, text=True, capture_output=True, timeout=60,
         )  # fmt: skip

@@ -69,7 +69,9 @@ def test_an_answer_that_never_comes_is_uncertain_and_says_the_id(double: Double)
             client.enqueue_many("mail", [message])
         assert caught.value.ids == (message.id,)
         double.faults.lose_enqueue_answers = 0
+        double.seen.enqueues.clear()
         assert client.enqueue_many("mail", [message]) == [Known(message.id)]
+        assert double.seen.enqueues[0].messages[0].is_resend
     assert len(double.memory.queues["mail"]) == 1
 
 
