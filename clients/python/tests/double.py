@@ -198,7 +198,9 @@ class Seen:
 
 
 class Double(queue_pb2_grpc.QueueServicer, inspect_pb2_grpc.InspectorServicer):
-    def __init__(self, token: str | None = None) -> None:
+    def __init__(
+        self, token: str | None = None, credentials: grpc.ServerCredentials | None = None
+    ) -> None:
         self.memory = Memory()
         self.faults = Faults()
         self.seen = Seen()
@@ -206,7 +208,12 @@ class Double(queue_pb2_grpc.QueueServicer, inspect_pb2_grpc.InspectorServicer):
         self.server = grpc.server(futures.ThreadPoolExecutor(max_workers=64))
         queue_pb2_grpc.add_QueueServicer_to_server(self, self.server)
         inspect_pb2_grpc.add_InspectorServicer_to_server(self, self.server)
-        self.port = self.server.add_insecure_port("127.0.0.1:0")
+        place = "127.0.0.1:0"
+        self.port = (
+            self.server.add_secure_port(place, credentials)
+            if credentials
+            else self.server.add_insecure_port(place)
+        )
         self.target = f"127.0.0.1:{self.port}"
         self.server.start()
 
