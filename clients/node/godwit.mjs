@@ -199,6 +199,8 @@ export class Client {
         rest = rest.subarray(end)
       }
     })
+    // The server may end a stream whose other half is still open here.
+    stream.on('end', () => stream.close())
     stream.on('close', () => onEnd(failure(trailers, cause)))
     return stream
   }
@@ -294,6 +296,7 @@ export class Client {
     const running = new Map() // token → job
     let unsent = [] // settlements not on the wire, or without an answer on a stream that broke
     let stops = false
+    let refusal
     for (let failures = 0; !stops || running.size || unsent.length; failures++) {
       if (failures > 0) await pause(Math.min(10_000, 100 * 2 ** failures))
       await new Promise((ended) => {
@@ -357,8 +360,7 @@ export class Client {
           isOpen = false
           clearInterval(keeper)
           unsent = [...unanswered, ...unsent]
-          if (error && !error.mayPass) stops = true
-          if (error && !error.mayPass) console.error(`godwit: ${error.message}`)
+          if (error && !error.mayPass) refusal = error
           ended()
         })
         const renewing = []
@@ -373,6 +375,7 @@ export class Client {
         send({ 1: message({ 1: queue, 2: kinds, 3: lease }) })
         renew()
       })
+      if (refusal) throw refusal
       if (stops && failures > 10) break // The server does not come back: the leases will.
     }
   }
