@@ -49,7 +49,12 @@ def main() -> None:
                     ended.set()
 
         worker = Worker(client, queue, {"noop": noop}, concurrency=given.concurrency)
-        threading.Thread(target=lambda: (ended.wait(), worker.stop()), daemon=True).start()
+
+        def stop_at_the_end() -> None:
+            ended.wait()
+            worker.stop()
+
+        threading.Thread(target=stop_at_the_end, daemon=True).start()
         began = time.perf_counter()
         cpu = time.process_time()
         worker.run()  # Until the last settlement was answered.
