@@ -37,7 +37,7 @@ class Served:
         said: list[str] = []
         for line in self.process.stderr:
             said.append(line)
-            found = re.search(r"gRPC\D* .*127\.0\.0\.1:(\d+)", line, re.IGNORECASE)
+            found = re.search(r"gRPC on .*127\.0\.0\.1:(\d+)", line)
             if found:
                 self.port = int(found[1])
                 break
