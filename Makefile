@@ -13,7 +13,7 @@ DEVICES ?= 80
 DAYS   ?= 730
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo example-newsletter test test-python check bench backtest semireal fuzz chaos format lint protos verify clean
+.PHONY: help setup build demo example-fibonacci example-newsletter test test-python check bench backtest semireal fuzz chaos format lint protos verify clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,10 @@ build: setup ## Build everything in release
 demo: setup ## Digest real files with a worker killed half way; DIR=/path LIMIT=5000 ARGS=…
 	$(BUILD) --product file-digest
 	$(BIN)/file-digest --dir "$(DIR)" --limit "$(LIMIT)" $(ARGS)
+
+example-fibonacci: setup ## Compute 300 numbers by 3 workers, one killed; ARGS="--count N …"
+	$(BUILD) --product fibonacci
+	$(BIN)/fibonacci run $(ARGS)
 
 example-newsletter: setup ## Mail 100,000 newsletters with a worker killed half way; ARGS="--recipients N …"
 	$(BUILD) --product newsletter

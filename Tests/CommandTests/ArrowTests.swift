@@ -8,11 +8,12 @@ import Testing
     static let own: Set<String> = [
         "Godwit", "GodwitSQLite", "GodwitRedis", "GodwitTesting", "GodwitCLI", "MessagePack",
         "RedisClient", "CGodwitSQLite", "GodwitStreams", "GodwitMonitor", "GodwitHTTP",
+        "GodwitProtos", "GodwitGRPC", "GodwitPush",
     ]
     /// What opens files, sockets or databases.
     static let inputOutput = [
         "NIO", "GRDB", "SQLite", "Subprocess", "ArgumentParser", "RedisClient", "AsyncHTTPClient",
-        "Hummingbird",
+        "Hummingbird", "GRPC",
     ]
     static let brokers: Set<String> = ["GodwitSQLite", "GodwitRedis"]
 
@@ -87,6 +88,15 @@ import Testing
                 case "GodwitHTTP"
                 where isOwn && !["Godwit", "GodwitMonitor"].contains(line.module):
                     "a door stands on the seam and what watches"
+                case "GodwitProtos": isOwn ? "what is generated knows nothing of ours" : nil
+                case "GodwitGRPC"
+                where isOwn && !["Godwit", "GodwitProtos", "MessagePack"].contains(line.module):
+                    "the door stands on the seam"
+                case "GodwitPush"
+                where isOwn
+                    && !["Godwit", "GodwitGRPC", "GodwitMonitor", "GodwitProtos"].contains(
+                        line.module):
+                    "push stands on the worker, the wire and the webhook's signature"
                 case "GodwitTesting" where isOwn && line.module != "Godwit":
                     "the testing product knows no concrete broker"
                 case "GodwitCLI"
@@ -117,6 +127,10 @@ import Testing
         ("GodwitTesting/X.swift", "import GodwitSQLite"),
         ("GodwitStreams/X.swift", "import RedisClient"),
         ("Godwit/X.swift", "import GodwitStreams"), ("Godwit/X.swift", "import Hummingbird"),
+        ("GodwitGRPC/X.swift", "import GodwitRedis"),
+        ("GodwitGRPC/X.swift", "import GodwitMonitor"),
+        ("GodwitPush/X.swift", "import GodwitSQLite"),
+        ("GodwitProtos/X.swift", "import Godwit"), ("Godwit/X.swift", "import GRPCCore"),
         ("GodwitMonitor/X.swift", "import GodwitSQLite"),
         ("GodwitMonitor/X.swift", "import GodwitHTTP"),
         ("GodwitHTTP/X.swift", "import GodwitRedis"),

@@ -54,6 +54,8 @@ public enum NoteFolder: String, Sendable, Hashable, CaseIterable {
     case groups
     /// What the parts of the program remember of themselves.
     case state
+    /// Who may come through the gRPC door, by the token's name, as hashes; no door gives them out.
+    case tokens
 }
 
 public struct Note: Sendable, Hashable {

@@ -11,7 +11,7 @@ public struct QueryPlan: Sendable, Hashable {
     /// Messages with a greater id are left out: what arrived after a preview.
     public var upperID: MessageID?
 
-    package let queues: Names
+    package private(set) var queues: Names
     /// Never empty lists of what a field may be; nil where any will do.
     package let states: Set<MessageState>
     package let ids: [MessageID]?
@@ -23,9 +23,12 @@ public struct QueryPlan: Sendable, Hashable {
     package struct Names: Sendable, Hashable {
         /// The patterns of each term: one of each must fit.
         var groups: [[Query.TextPattern]] = []
+        /// Of these only, whatever the query says; nil: of all.
+        var allowed: Set<QueueName>?
 
         package func contains(_ queue: QueueName) -> Bool {
-            groups.allSatisfy { $0.contains { $0.fits(queue.text) } }
+            if let allowed, !allowed.contains(queue) { return false }
+            return groups.allSatisfy { $0.contains { $0.fits(queue.text) } }
         }
     }
 
@@ -65,6 +68,13 @@ public struct QueryPlan: Sendable, Hashable {
         self.kinds = kinds.map { $0.sorted() }
         self.due = due
         self.finished = finished
+    }
+
+    /// The same query, looked for in no other queues than these. Cursors stay good.
+    package func limited(to queues: Set<QueueName>) -> QueryPlan {
+        var plan = self
+        plan.queues.allowed = queues
+        return plan
     }
 
     private static let over: Set<MessageState> = [.dead, .completed, .cancelled, .forwarded]

@@ -13,7 +13,8 @@ struct Bench: AsyncParsableCommand {
             lifecycle: producers and a worker at the same time, from the first enqueue to the last \
             job handled and settled. enqueue: producers only. drain: fills first, then times a \
             worker. single: one consumer whose every reserve and ack is awaited, then the wait of \
-            one job at a time with an idle worker (p50_ms). stream: keyed points, in rounds of \
+            one job at a time with an idle worker (p50_ms). work: fills first, then times a Work stream \
+            over gRPC, and the wait of one job at a time with it idle. stream: keyed points, in rounds of \
             --waiting points for each of --keys keys, handled with the last --window at hand. \
             history: --jobs runs from an event log in memory into --history, then its questions. \
             --backlog N: how long a reserve takes \
@@ -27,7 +28,7 @@ struct BenchQueue: AsyncParsableCommand {
         commandName: "queue", abstract: "Measure the store (this is what plain `bench` does).")
 
     enum Mode: String, ExpressibleByArgument, CaseIterable {
-        case lifecycle, enqueue, drain, single, stream, history
+        case lifecycle, enqueue, drain, single, work, stream, history
     }
     enum Switch: String, ExpressibleByArgument, CaseIterable { case on, off }
 

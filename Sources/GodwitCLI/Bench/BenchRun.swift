@@ -33,6 +33,7 @@ struct BenchRun: Sendable {
             case .drain: try await measureDrain(&report)
             case .lifecycle: try await measureLifecycle(&report)
             case .single: try await measureSingle(&report)
+            case .work: try await measureWork(&report)
             case .stream, .history: break  // BenchStream, BenchHistory
             }
         }

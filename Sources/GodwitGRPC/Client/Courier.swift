@@ -4,6 +4,7 @@ import GRPCCore
 import GRPCNIOTransportHTTP2Posix
 import NIOCore
 import NIOPosix
+import SwiftProtobuf
 import Synchronization
 
 /// One connection to a door, with a thread of its own, and what goes over it.
@@ -25,10 +26,11 @@ final class Courier: Sendable {
     }
 
     let client: Client
+    private let transport: HTTP2ClientTransport.Posix
     let location: String
     private let group: MultiThreadedEventLoopGroup
-    private let executor: LoopExecutor
-    private let metadata: Metadata
+    let executor: LoopExecutor
+    let metadata: Metadata
     private let timeout: Duration?
     private let state = Mutex(State())
 
@@ -44,15 +46,15 @@ final class Courier: Sendable {
         var metadata = Metadata()
         if let token { metadata.addString("Bearer \(token)", forKey: "authorization") }
         self.metadata = metadata
-        client = GRPCClient(
-            transport: try HTTP2ClientTransport.Posix(
-                target: target, transportSecurity: security,
-                config: .defaults { config in
-                    config.backoff.initial = .milliseconds(100)
-                    config.backoff.max = .seconds(5)
-                    config.connection.keepalive = .init(
-                        time: .seconds(20), timeout: .seconds(10), allowWithoutCalls: false)
-                }, eventLoopGroup: group))
+        transport = try HTTP2ClientTransport.Posix(
+            target: target, transportSecurity: security,
+            config: .defaults { config in
+                config.backoff.initial = .milliseconds(100)
+                config.backoff.max = .seconds(5)
+                config.connection.keepalive = .init(
+                    time: .seconds(20), timeout: .seconds(10), allowWithoutCalls: false)
+            }, eventLoopGroup: group)
+        client = GRPCClient(transport: transport)
         let client = client
         let connections = Task(executorPreference: executor) {
             _ = try? await client.runConnections()
@@ -70,12 +72,7 @@ final class Courier: Sendable {
         _ body: @Sendable (ClientRequest<Input>, CallOptions) async throws -> Output
     ) async throws(BrokerError) -> Output {
         if isShutDown { throw closed(what()) }
-        if Task.isCancelled {
-            throw .unavailable(
-                BrokerError.Problem(
-                    what: what(), location: location, cause: "the caller's task was cancelled",
-                    advice: "Nothing was sent."))
-        }
+        if Task.isCancelled { throw cancelled(what()) }
         var options = CallOptions.defaults
         options.timeout = timeout ?? self.timeout
         let request = ClientRequest(message: message, metadata: metadata)
@@ -85,6 +82,30 @@ final class Courier: Sendable {
             }
         } catch {
             throw BrokerError(error, what: what(), location: location, isRead: isRead)
+        }
+    }
+
+    /// Makes one call of a word, the short way (`unary`).
+    ///
+    /// It has no deadline of its own: the server answers a word in bounded time or says why not, and a
+    /// connection over which nothing comes any more is found by its keepalive within 30 seconds.
+    func word<Input: SwiftProtobuf.Message & Sendable, Output: SwiftProtobuf.Message & Sendable>(
+        _ what: @autoclosure () -> String, _ method: MethodDescriptor, _ message: Input
+    ) async throws(BrokerError) -> Output {
+        if isShutDown { throw closed(what()) }
+        if Task.isCancelled { throw cancelled(what()) }
+        let hasBegun = Atomic(false)
+        do {
+            return try await withTaskExecutorPreference(executor) {
+                try await transport.unary(message, method, metadata, .defaults) {
+                    hasBegun.store(true, ordering: .relaxed)
+                }
+            }
+        } catch {
+            // Why: what was never sent can't have happened, and may be tried again as it is.
+            throw BrokerError(
+                error, what: what(), location: location,
+                isRead: !hasBegun.load(ordering: .relaxed))
         }
     }
 
@@ -133,6 +154,13 @@ final class Courier: Sendable {
         client.beginGracefulShutdown()
         await connections.value
         try? await group.shutdownGracefully()
+    }
+
+    private func cancelled(_ what: String) -> BrokerError {
+        .unavailable(
+            BrokerError.Problem(
+                what: what, location: location, cause: "the caller's task was cancelled",
+                advice: "Nothing was sent."))
     }
 
     func closed(_ what: String) -> BrokerError {

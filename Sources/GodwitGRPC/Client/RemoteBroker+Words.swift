@@ -5,6 +5,8 @@ import GodwitProtos
 import Logging
 import GRPCCore
 
+private typealias Words = Godwit_V1_Queue.Method
+
 extension RemoteBroker {
     public func enqueue(
         _ messages: [NewMessage], to queue: QueueName
@@ -15,9 +17,8 @@ extension RemoteBroker {
             wire.queue = queue.text
             wire.messages = part.map(\.wire)
             let what = "enqueue \(part.count) messages to '\(queue)'"
-            let response = try await courier.call(what, wire) { [words] in
-                try await words.enqueue(request: $0, options: $1)
-            }
+            let response: Godwit_V1_EnqueueResponse = try await courier.word(
+                what, Words.Enqueue.descriptor, wire)
             return try understood(
                 response.outcomes.map { EnqueueOutcome($0) }, of: part.count, what)
         }
@@ -27,9 +28,8 @@ extension RemoteBroker {
         _ request: ReserveRequest, from queue: QueueName
     ) async throws(BrokerError) -> Reservation {
         try validation.check(request, from: queue)
-        let response = try await courier.call(
-            "reserve from '\(queue)'", request.wire(from: queue)
-        ) { [words] in try await words.reserve(request: $0, options: $1) }
+        let response: Godwit_V1_ReserveResponse = try await courier.word(
+            "reserve from '\(queue)'", Words.Reserve.descriptor, request.wire(from: queue))
         return Reservation(response)
     }
 
@@ -42,9 +42,8 @@ extension RemoteBroker {
             wire.queue = queue.text
             wire.settlements = part.map(\.wire)
             let what = "settle \(part.count) messages in '\(queue)'"
-            let response = try await courier.call(what, wire) { [words] in
-                try await words.settle(request: $0, options: $1)
-            }
+            let response: Godwit_V1_OutcomesResponse = try await courier.word(
+                what, Words.Settle.descriptor, wire)
             return try understood(response, of: part.count, what)
         }
     }
@@ -66,9 +65,8 @@ extension RemoteBroker {
             var wire = Godwit_V1_SettleThenReserveRequest()
             wire.settlements = settlements.map(\.wire)
             wire.reserve = request.wire(from: queue)
-            let response = try await courier.call(what, wire) { [words] in
-                try await words.settleThenReserve(request: $0, options: $1)
-            }
+            let response: Godwit_V1_SettleThenReserveResponse = try await courier.word(
+                what, Words.SettleThenReserve.descriptor, wire)
             var result = SettledAndReserved(
                 settled: .success([]), reserved: .success(Reservation(response.reserved)))
             if response.hasSettleFailure {
@@ -127,9 +125,8 @@ extension RemoteBroker {
                             wire.queue = queue.text
                             wire.tokens = part.map(\.wire)
                             wire.leaseMs = lease.wire
-                            let response = try await courier.call(what, wire) { [words] in
-                                try await words.renew(request: $0, options: $1)
-                            }
+                            let response: Godwit_V1_OutcomesResponse = try await courier.word(
+                                what, Words.Renew.descriptor, wire)
                             return try understood(response, of: part.count, what)
                         }))
             } catch {
@@ -153,9 +150,8 @@ extension RemoteBroker {
                 return progress
             }
             let what = "checkpoint \(part.count) messages in '\(queue)'"
-            let response = try await courier.call(what, wire) { [words] in
-                try await words.checkpoint(request: $0, options: $1)
-            }
+            let response: Godwit_V1_OutcomesResponse = try await courier.word(
+                what, Words.Checkpoint.descriptor, wire)
             return try understood(response, of: part.count, what)
         }
     }
@@ -164,10 +160,9 @@ extension RemoteBroker {
     public func promote(in queue: QueueName) async throws(BrokerError) -> Int {
         var wire = Godwit_V1_PromoteRequest()
         wire.queue = queue.text
-        return Int(
-            wire: try await courier.call("promote in '\(queue)'", wire) { [words] in
-                try await words.promote(request: $0, options: $1)
-            }.count)
+        let response: Godwit_V1_CountResponse = try await courier.word(
+            "promote in '\(queue)'", Words.Promote.descriptor, wire)
+        return Int(wire: response.count)
     }
 
     @discardableResult
@@ -175,9 +170,8 @@ extension RemoteBroker {
         var wire = Godwit_V1_ReclaimRequest()
         wire.queue = queue.text
         wire.limit = UInt32(clamping: limit)
-        let response = try await courier.call("reclaim in '\(queue)'", wire) { [words] in
-            try await words.reclaim(request: $0, options: $1)
-        }
+        let response: Godwit_V1_ReclaimResponse = try await courier.word(
+            "reclaim in '\(queue)'", Words.Reclaim.descriptor, wire)
         return Reclaimed(ready: Int(response.ready), dead: Int(response.dead))
     }
 
@@ -186,10 +180,9 @@ extension RemoteBroker {
         var wire = Godwit_V1_PruneRequest()
         wire.queue = queue.text
         wire.limit = UInt32(clamping: limit)
-        return Int(
-            wire: try await courier.call("prune '\(queue)'", wire) { [words] in
-                try await words.prune(request: $0, options: $1)
-            }.count)
+        let response: Godwit_V1_CountResponse = try await courier.word(
+            "prune '\(queue)'", Words.Prune.descriptor, wire)
+        return Int(wire: response.count)
     }
 
     /// Waits in calls of at most a minute; a call that fails is a return for nothing, after a pause.

@@ -20,16 +20,25 @@ public final class RemoteBroker: Broker {
     let validation: Validation
     let logger: Logger
 
-    package init(
+    package convenience init(
         host: String, port: Int, token: String? = nil, time: any TimeSource = SystemTime(),
         limits: BrokerLimits = BrokerLimits(),
         logger: Logger = .current
     ) async throws(BrokerError) {
-        let location = "grpc://\(host):\(port)"
+        try await self.init(
+            .ipv4(address: host, port: port), .plaintext, location: "grpc://\(host):\(port)",
+            token: token, time: time, limits: limits, logger: logger)
+    }
+
+    init(
+        _ target: any ResolvableTarget, _ security: HTTP2ClientTransport.Posix.TransportSecurity,
+        location: String, token: String?, time: any TimeSource, limits: BrokerLimits,
+        logger: Logger
+    ) async throws(BrokerError) {
         self.time = time
         do {
             courier = try Courier(
-                .ipv4(address: host, port: port), .plaintext, location: location, token: token,
+                target, security, location: location, token: token,
                 timeout: time.isVirtual ? nil : .seconds(30))
         } catch {
             throw BrokerError(error, what: "open", location: location, isRead: true)
@@ -40,6 +49,9 @@ public final class RemoteBroker: Broker {
         validation = Validation(limits, location: location)
         self.logger = logger
     }
+
+    public var `operator`: any Operator { self }
+    public var inspector: any Inspector { self }
 
     public var isShutDown: Bool { courier.isShutDown }
 

@@ -2,8 +2,6 @@
 public import Godwit
 // temporary
 extension RemoteBroker {
-    public var `operator`: any Operator { fatalError() }
-    public var inspector: any Inspector { fatalError() }
     public var eventLog: any EventLog { fatalError() }
     public var board: any Board { fatalError() }
 }

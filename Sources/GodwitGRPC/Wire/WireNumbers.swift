@@ -14,6 +14,13 @@ package enum WireLimits {
     /// The most entries of a call.
     package static let entries = 10_000
     package static let reserve = 1000
+    /// The most records of one page.
+    package static let page = 1000
+    /// A page is read from the store in parts of so many records. Why: a record without its body has up
+    /// to 30 KB of attempts, reasons and progress, so a part is under 3 MB.
+    package static let pagePart = 100
+    /// A page that has so many bytes is given another part no more.
+    package static let pageBytes = 1 << 20
     /// The longest that a call waits.
     package static let wait = Duration.seconds(60)
     package static let headers = 64
