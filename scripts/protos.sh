@@ -26,6 +26,8 @@ make_swift() {
         --grpc-swift-2_opt=$options --grpc-swift-2_out="$2" \
         $(find "$1" -name '*.proto' | sort)
 }
+# Why no paths are rewritten: the package `godwit` of clients/python has a folder v1, and so the modules
+# are there by the name under which protoc imports them, godwit.v1.
 "$python" -m grpc_tools.protoc -IProtos --python_out="$made/python" --pyi_out="$made/python" \
     --grpc_python_out="$made/python" Protos/godwit/v1/queue.proto Protos/godwit/v1/inspect.proto \
     Protos/godwit/v1/handler.proto
@@ -46,3 +48,16 @@ done <<END
 Protos Sources/GodwitProtos
 Examples/fibonacci/Protos Examples/fibonacci/FibonacciNumbers/Generated
 END
+
+stubs=clients/python/src/godwit/v1
+# Written by hand, and in both places so that the folders can be compared.
+cp "$stubs/__init__.py" "$made/python/godwit/v1/"
+if [ "${1:-}" = --check ]; then
+    diff -r -x __pycache__ "$made/python/godwit/v1" "$stubs" >/dev/null || {
+        echo "protos: $stubs is not what Protos makes; run \`make protos\`" >&2
+        exit 1
+    }
+else
+    rm -rf "$stubs"
+    mv "$made/python/godwit/v1" "$stubs"
+fi
