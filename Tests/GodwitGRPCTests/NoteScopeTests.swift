@@ -6,6 +6,7 @@ import GodwitProtos
 import GodwitTesting
 import GRPCCore
 import GRPCNIOTransportHTTP2Posix
+import SwiftProtobuf
 import Testing
 
 /// Which notes a caller may see and write.
