@@ -6,6 +6,7 @@ import GodwitProtos
 import GodwitTesting
 import GRPCCore
 import GRPCNIOTransportHTTP2Posix
+import SwiftProtobuf
 import Testing
 
 /// Which notes a caller may see and write.
@@ -39,7 +40,7 @@ import Testing
     @Test(arguments: [Act.work, .inspect])
     func `workers and orders of others are left out`(_ act: Act) async throws {
         let store = try await filled()
-        try await LoopbackDoor.open(store, as: Self.caller(act)) { remote in
+        try await LoopbackDoor.open(store, as: Self.caller(act)) { remote async throws in
             for folder in [NoteFolder.workers, .orders] {
                 #expect(try await remote.notes(in: folder).map(\.name) == ["1"])
                 #expect(try await remote.note("1", in: folder) != nil)
@@ -51,7 +52,7 @@ import Testing
 
     @Test func `a worker writes and erases its own beat only`() async throws {
         let store = try await filled()
-        try await LoopbackDoor.open(store, as: Self.caller(.work)) { remote in
+        try await LoopbackDoor.open(store, as: Self.caller(.work)) { remote async throws in
             func write(_ beat: [UInt8], as name: String) async throws {
                 try await remote.write(beat, as: name, in: .workers, for: nil, if: .any)
             }
@@ -75,7 +76,7 @@ import Testing
     @Test func `an order needs to be one for a worker of one's own`() async throws {
         let store = try await filled()
         let quiet = [UInt8]("quiet".utf8)
-        try await LoopbackDoor.open(store, as: Self.caller(.operate)) { remote in
+        try await LoopbackDoor.open(store, as: Self.caller(.operate)) { remote async throws in
             try await remote.write(quiet, as: "1", in: .orders, for: nil, if: .any)
             for name in ["2", "77"] {
                 #expect(
@@ -84,7 +85,7 @@ import Testing
                     })
             }
         }
-        try await LoopbackDoor.open(store, as: Self.caller(.inspect)) { remote in
+        try await LoopbackDoor.open(store, as: Self.caller(.inspect)) { remote async throws in
             #expect(
                 await isDenied {
                     try await remote.write(quiet, as: "1", in: .orders, for: nil, if: .any)
@@ -98,7 +99,7 @@ import Testing
     @Test func `notes of the whole store need an act on the whole store`() async throws {
         let store = try await filled()
         try await store.write([1], as: "a", in: .rules, for: nil, if: .any)
-        try await LoopbackDoor.open(store, as: Self.caller(.inspect, .operate, .work)) { remote in
+        try await LoopbackDoor.open(store, as: Self.caller(.inspect, .operate, .work)) { remote async throws in
             for folder in [NoteFolder.duties, .rules, .targets, .groups, .state] {
                 #expect(await isDenied { _ = try await remote.notes(in: folder) })
                 #expect(await isDenied { _ = try await remote.note("a", in: folder) })
@@ -110,7 +111,7 @@ import Testing
             }
         }
         let reader = Caller { act, _ in act == .inspect }
-        try await LoopbackDoor.open(store, as: reader) { remote in
+        try await LoopbackDoor.open(store, as: reader) { remote async throws in
             #expect(try await remote.note("a", in: .rules)?.bytes == [1])
             #expect(try await remote.notes(in: .rules).count == 1)
             #expect(await isDenied { try await remote.erase("a", in: .rules, if: .any) })
@@ -121,7 +122,7 @@ import Testing
     @Test(arguments: ["tokens", "", "Tokens", "rules\0", "../tokens"])
     func `a folder that is not for the wire is denied to everybody`(_ folder: String) async throws {
         let store = try await filled()
-        try await LoopbackDoor.serve(store) { port in
+        try await LoopbackDoor.serve(store) { port async throws in
             try await withGRPCClient(
                 transport: try .http2NIOPosix(
                     target: .ipv4(address: "127.0.0.1", port: port), transportSecurity: .plaintext)
@@ -173,7 +174,7 @@ import Testing
         for number in 0..<100 {
             try await store.write(bytes, as: "\(number)", in: .state, for: nil, if: .any)
         }
-        try await LoopbackDoor.open(store) { remote in
+        try await LoopbackDoor.open(store) { remote async throws in
             let notes = try await remote.notes(in: .state)
             #expect(notes.count == 100 && Set(notes.map(\.name)).count == 100)
             #expect(notes.allSatisfy { $0.bytes == bytes })

@@ -38,7 +38,7 @@ import Testing
     @Test func `lists leave out what the caller may not see`() async throws {
         let clock = VirtualClock()
         let store = try await filled(clock)
-        try await LoopbackDoor.open(store, as: Self.caller(.inspect)) { remote in
+        try await LoopbackDoor.open(store, as: Self.caller(.inspect)) { remote async throws in
             #expect(try await remote.queues() == ["mine", "mine-too"])
             #expect(try await remote.find(Self.id(1, clock))?.queue == "mine")
             #expect(try await remote.find(Self.id(2, clock)) == nil)
@@ -54,7 +54,7 @@ import Testing
     @Test func `a search looks nowhere else, whatever it asks for`() async throws {
         let clock = VirtualClock()
         let store = try await filled(clock)
-        try await LoopbackDoor.open(store, as: Self.caller(.inspect)) { remote in
+        try await LoopbackDoor.open(store, as: Self.caller(.inspect)) { remote async throws in
             for (text, queues) in [
                 ("", ["mine", "mine-too"]), ("queue:others", []), ("-queue:mine", ["mine-too"]),
                 ("id:\(Self.id(2, clock))", []), ("id:\(Self.id(3, clock))", ["mine-too"]),
@@ -87,7 +87,7 @@ import Testing
         let clock = VirtualClock()
         let store = try await filled(clock)
         let all = Self.caller(.produce, .work, .inspect, .operate)
-        try await LoopbackDoor.open(store, as: all) { remote in
+        try await LoopbackDoor.open(store, as: all) { remote async throws in
             let id = Self.id(2, clock)
             for queue: QueueName in ["others", "nowhere"] {
                 let calls: [() async throws -> Void] = [
@@ -124,7 +124,7 @@ import Testing
 
     @Test func `each act opens its own calls only`() async throws {
         let store = try await filled(VirtualClock())
-        try await LoopbackDoor.open(store, as: Self.caller(.inspect)) { remote in
+        try await LoopbackDoor.open(store, as: Self.caller(.inspect)) { remote async throws in
             #expect(await isDenied { try await remote.pause("mine") })
             #expect(await isDenied { _ = try await remote.cancel([], in: "mine") })
             #expect(await isDenied { try await remote.apply(QueueSettings(), to: "mine") })
@@ -135,7 +135,7 @@ import Testing
             #expect(try await remote.settings(of: "mine") == QueueSettings())
             #expect(try await remote.faults(in: "mine", limit: 1) == [])
         }
-        try await LoopbackDoor.open(store, as: Self.caller(.operate)) { remote in
+        try await LoopbackDoor.open(store, as: Self.caller(.operate)) { remote async throws in
             #expect(await isDenied { _ = try await remote.counts(of: "mine") })
             #expect(await isDenied { _ = try await remote.faults(in: "mine", limit: 1) })
             #expect(await isDenied { _ = try await remote.settings(of: "mine") })

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 public import Godwit
-package import GodwitProtos
+import GodwitProtos
 package import GRPCCore
 import GRPCNIOTransportHTTP2Posix
 package import Logging
