@@ -8,7 +8,8 @@ extension Courier {
     /// throws says nothing about what was sent: that has answers of its own.
     func stream<Input: Sendable>(
         _ what: String, _ say: @escaping @Sendable (RPCWriter<Input>) async throws -> Void,
-        _ body: @escaping @Sendable (StreamingClientRequest<Input>, CallOptions) async throws -> Void
+        _ body:
+            @escaping @Sendable (StreamingClientRequest<Input>, CallOptions) async throws -> Void
     ) async throws(BrokerError) {
         if isShutDown { throw closed(what) }
         let request = StreamingClientRequest(metadata: metadata, producer: say)

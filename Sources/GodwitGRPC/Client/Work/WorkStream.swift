@@ -56,7 +56,8 @@ public final class WorkStream: Sendable {
         state = Mutex(
             State(
                 hand: WorkHand(
-                    capacity: max(1, concurrency) + max(0, options.prefetch), lease: options.lease)))
+                    capacity: max(1, concurrency) + max(0, options.prefetch), lease: options.lease))
+        )
     }
 
     /// Takes no more messages: what runs ends, what waits goes back, and ``run(_:)`` returns.
