@@ -8,7 +8,8 @@ extension BenchRun {
     func measureWork(_ report: inout BenchReport) async throws {
         guard let broker = store.broker as? RemoteBroker else {
             throw Failure(
-                .usage, "--mode work measures a stream over gRPC: name a server as --broker "
+                .usage,
+                "--mode work measures a stream over gRPC: name a server as --broker "
                     + "grpc://HOST:PORT, not \(store.name)")
         }
         let filling = Stopwatch.now()

@@ -24,7 +24,8 @@ final class WorkRoom: Sendable {
         var woken: ObjectIdentifier?
         var hasFound = false
         var lease = Duration.seconds(30)
-        var waitsUntil: Timestamp?
+        /// The call that waits at the store now, until when, and what breaks it off.
+        var call: (end: Timestamp, signal: Signal)?
     }
 
     private static let longestWait = 5000.0
@@ -74,13 +75,15 @@ final class WorkRoom: Sendable {
 
     /// Waits in the room from now on; gives the place to leave by.
     func enter(_ desk: WorkDesk, _ rest: WorkSession.Rest) -> UInt64 {
-        let (place, isNews) = state.withLock { state in
+        let (place, signal) = state.withLock { state -> (UInt64, Signal?) in
             state.lastPlace += 1
             state.waiting[state.lastPlace] = Guest(desk: desk, rest: rest)
-            guard let end = state.waitsUntil else { return (state.lastPlace, true) }
-            return (state.lastPlace, rest.nextDue.map { $0 < end } ?? false)
+            guard let call = state.call else { return (state.lastPlace, arrival) }
+            // Why only then: a call that is broken off costs the store a connection.
+            let isSooner = rest.nextDue.map { $0 < call.end } ?? false
+            return (state.lastPlace, isSooner ? call.signal : nil)
         }
-        if isNews { arrival.fire() }
+        signal?.fire()
         return place
     }
 
@@ -157,16 +160,18 @@ final class WorkRoom: Sendable {
         let limit = Duration.milliseconds(
             Int64(Self.longestWait * Double.random(in: 0.8...1.2)))
         let time = min(due ?? limit, limit)
-        state.withLock { $0.waitsUntil = broker.time.now() + broker.clockOffset + time }
+        let signal = Signal()
+        let end = broker.time.now() + broker.clockOffset + time
+        state.withLock { $0.call = (end, signal) }
         await withTaskGroup(of: Void.self) { tasks in
             tasks.addTask {
                 await self.broker.wait(for: self.kinds, in: self.queue, upTo: time)
             }
-            tasks.addTask { await self.arrival.wait() }
+            tasks.addTask { await signal.wait() }
             await tasks.next()
             tasks.cancelAll()
         }
-        state.withLock { $0.waitsUntil = nil }
+        state.withLock { $0.call = nil }
     }
 
     /// Takes back what lost clients held and drops what is old, a bounded amount at a time.
