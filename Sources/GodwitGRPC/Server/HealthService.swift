@@ -59,7 +59,7 @@ struct HealthService: Grpc_Health_V1_Health.ServiceProtocol {
                         await pause()
                     }
                 }
-            } catch where closing.hasBegun {
+            } catch  where closing.hasBegun {
                 // Why: the end of the server cancels its calls, and this client shall hear of it.
             }
             if closing.hasBegun, isKnown { try await writer.write(Self.response(.notServing)) }

@@ -141,9 +141,8 @@ import Testing
             try await RawClient.with(port) { client in
                 for number in 0..<200 {
                     let forged = "Bearer gdw_n\(number)_\(good.suffix(64))"
-                    #expect(
-                        try await client.call(method, authorization: [forged])?.code
-                            == .unauthenticated)
+                    let error = try await client.call(method, authorization: [forged])
+                    #expect(error?.code == .unauthenticated)
                 }
             }
         }

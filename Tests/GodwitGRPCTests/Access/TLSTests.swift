@@ -16,7 +16,10 @@ import Testing
                 for host in ["127.0.0.1", "localhost"] {
                     try await withRemote(
                         port, token: text, query: "?ca=\(server).crt", scheme: "grpcs", host: host
-                    ) { #expect(try await $0.enqueue([.sample], to: "mail").count == 1) }
+                    ) { remote in
+                        let outcomes = try await remote.enqueue([.sample], to: "mail")
+                        #expect(outcomes.count == 1)
+                    }
                 }
                 // Of an authority that did not sign it; of the system's; for another name.
                 for (host, query) in [
@@ -43,7 +46,10 @@ import Testing
                 try await withRemote(
                     port, token: text, query: "\(ca)&cert=\(client).crt&key=\(client).key",
                     scheme: "grpcs", host: "localhost"
-                ) { #expect(try await $0.enqueue([.sample], to: "mail").count == 1) }
+                ) { remote in
+                    let outcomes = try await remote.enqueue([.sample], to: "mail")
+                    #expect(outcomes.count == 1)
+                }
                 for query in [ca, "\(ca)&cert=\(server).crt&key=\(server).key"] {
                     try await knock("grpcs://localhost:\(port)\(query)", text)
                 }

@@ -52,8 +52,8 @@ enum Flood: String, CaseIterable, Sendable {
                 + (0..<100).map { _ in (0..<100).flatMap { _ in Frames.frame(0, 0, 1, []) } }
         case .hpackBomb:
             // One entry of 4,000 bytes for the table, then 10,000 references to it: 40 MB out of 14 KB.
-            let entry: [UInt8] =
-                [0x40, 1, 0x61, 0x7F] + [0xA1, 0x1E] + [UInt8](repeating: 0x62, count: 4000)
+            var entry: [UInt8] = [0x40, 1, 0x61, 0x7F, 0xA1, 0x1E]
+            entry += [UInt8](repeating: 0x62, count: 4000)
             let bomb = Frames.call() + entry + [UInt8](repeating: 0xBE, count: 10_000)
             return [hello + Frames.frame(1, 5, 1, bomb)]
         case .zeroWindow:

@@ -58,20 +58,27 @@ enum Frames {
         _ type: UInt8, _ flags: UInt8, _ stream: UInt32, _ payload: [UInt8], length: Int? = nil
     ) -> [UInt8] {
         let length = length ?? payload.count
-        return [
-            UInt8(truncatingIfNeeded: length >> 16), UInt8(truncatingIfNeeded: length >> 8),
-            UInt8(truncatingIfNeeded: length), type, flags,
-            UInt8(truncatingIfNeeded: stream >> 24), UInt8(truncatingIfNeeded: stream >> 16),
-            UInt8(truncatingIfNeeded: stream >> 8), UInt8(truncatingIfNeeded: stream),
-        ] + payload
+        var bytes: [UInt8] = []
+        for shift in [16, 8, 0] { bytes.append(UInt8(truncatingIfNeeded: length >> shift)) }
+        bytes.append(type)
+        bytes.append(flags)
+        for shift: UInt32 in [24, 16, 8, 0] {
+            bytes.append(UInt8(truncatingIfNeeded: stream >> shift))
+        }
+        return bytes + payload
     }
 
     /// HPACK without its table and without Huffman's code (RFC 7541, 6.2.2).
     static func head(_ fields: [(String, String)]) -> [UInt8] {
-        fields.flatMap { name, value in
-            [0x00, UInt8(name.utf8.count)] + Array(name.utf8) + [UInt8(value.utf8.count)]
-                + Array(value.utf8)
+        var block: [UInt8] = []
+        for (name, value) in fields {
+            block.append(0x00)
+            block.append(UInt8(name.utf8.count))
+            block += Array(name.utf8)
+            block.append(UInt8(value.utf8.count))
+            block += Array(value.utf8)
         }
+        return block
     }
 
     /// The head of a call that needs no token.
@@ -84,6 +91,10 @@ enum Frames {
 
     static func message(_ bytes: [UInt8], length: UInt32? = nil) -> [UInt8] {
         let length = length ?? UInt32(bytes.count)
-        return [0] + withUnsafeBytes(of: length.bigEndian) { Array($0) } + bytes
+        var framed: [UInt8] = [0]
+        for shift: UInt32 in [24, 16, 8, 0] {
+            framed.append(UInt8(truncatingIfNeeded: length >> shift))
+        }
+        return framed + bytes
     }
 }
