@@ -341,7 +341,8 @@ package struct WorkSession: Sendable {
         suspectsWaiting = reservation.suspectsWaiting
         nextDue = reservation.nextDue
         let hasMissedSuspects = suspectsWaiting > 0 && held.isEmpty && !request.takesSuspects
-        isDry = messages.count < request.count && !(messages.isEmpty && hasMissedSuspects)
+        // Why only then: a store may hand out less than was asked for while there is more.
+        isDry = messages.isEmpty && !hasMissedSuspects
         if messages.isEmpty { return }
         if sendsNoMore {
             unsent += messages.map(\.token)
