@@ -48,8 +48,8 @@ else
 	@for suite in $(APART); do \
 	    $(SWIFT) test -c release --traits $(TRAITS) --skip-build --filter $$suite || exit 1; \
 	done
-	$(SWIFT) test -c release --traits $(TRAITS) --skip-build $(patsubst %,--skip %,$(APART))
 	$(MAKE) test-python
+	$(SWIFT) test -c release --traits $(TRAITS) --skip-build $(patsubst %,--skip %,$(APART))
 endif
 
 # Why built here too: alone, it must find what it tests.

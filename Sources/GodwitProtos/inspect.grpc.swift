@@ -203,6 +203,10 @@ extension Godwit_V1_Inspector {
 
         /// Handle the "Counts" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > How many messages stand where. The act `work` does too.
+        ///
         /// - Parameters:
         ///   - request: A streaming request of `Godwit_V1_CountsRequest` messages.
         ///   - context: Context providing information about the RPC.
@@ -375,6 +379,10 @@ extension Godwit_V1_Inspector {
 
         /// Handle the "Counts" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > How many messages stand where. The act `work` does too.
+        ///
         /// - Parameters:
         ///   - request: A request containing a single `Godwit_V1_CountsRequest` message.
         ///   - context: Context providing information about the RPC.
@@ -544,6 +552,10 @@ extension Godwit_V1_Inspector {
         ) async throws -> Godwit_V1_QueuesResponse
 
         /// Handle the "Counts" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > How many messages stand where. The act `work` does too.
         ///
         /// - Parameters:
         ///   - request: A `Godwit_V1_CountsRequest` message.
@@ -1054,6 +1066,10 @@ extension Godwit_V1_Inspector {
 
         /// Call the "Counts" method.
         ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > How many messages stand where. The act `work` does too.
+        ///
         /// - Parameters:
         ///   - request: A request containing a single `Godwit_V1_CountsRequest` message.
         ///   - serializer: A serializer for `Godwit_V1_CountsRequest` messages.
@@ -1289,6 +1305,10 @@ extension Godwit_V1_Inspector {
         }
 
         /// Call the "Counts" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > How many messages stand where. The act `work` does too.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `Godwit_V1_CountsRequest` message.
@@ -1592,6 +1612,10 @@ extension Godwit_V1_Inspector.ClientProtocol {
 
     /// Call the "Counts" method.
     ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > How many messages stand where. The act `work` does too.
+    ///
     /// - Parameters:
     ///   - request: A request containing a single `Godwit_V1_CountsRequest` message.
     ///   - options: Options to apply to this RPC.
@@ -1856,6 +1880,10 @@ extension Godwit_V1_Inspector.ClientProtocol {
     }
 
     /// Call the "Counts" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > How many messages stand where. The act `work` does too.
     ///
     /// - Parameters:
     ///   - message: request message to send.

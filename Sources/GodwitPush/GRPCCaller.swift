@@ -12,6 +12,8 @@ import Synchronization
 struct GRPCCaller: Caller {
     private typealias Transport = WatchedTransport<HTTP2ClientTransport.Posix>
 
+    private static let answerBytes = 64 << 10
+
     private let client: GRPCClient<Transport>
     private let handler: Godwit_V1_Handler.Client<Transport>
 
@@ -43,7 +45,9 @@ struct GRPCCaller: Caller {
     func send(_ call: PushCall) async -> PushVerdict? {
         var options = CallOptions.defaults
         options.timeout = call.time
-        options.maxResponseMessageBytes = 64 << 10
+        options.maxResponseMessageBytes = Self.answerBytes
+        // Why: grpc-swift-nio-transport bounds answers by this one, and requests by none.
+        options.maxRequestMessageBytes = Self.answerBytes
         let watch = Watch()
         do {
             return try await Watch.$current.withValue(watch) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import AsyncHTTPClient
+import Foundation
 import Godwit
 import GodwitMonitor
 import NIOCore
@@ -65,7 +66,7 @@ struct HTTPCaller: Caller {
             of: call.message.payload, at: SystemTime().now(), secrets: secrets)
         if let signature { request.headers.add(name: WebhookSignature.header, value: signature) }
         let payload = WatchedPayload(call.message.payload)
-        request.body = .stream(payload, length: .known(Int64(call.message.payload.count)))
+        request.body = .bytes(payload, length: .known(Int64(payload.count)))
 
         let deadline = ContinuousClock.now + call.time
         let response: HTTPClientResponse
@@ -73,7 +74,10 @@ struct HTTPCaller: Caller {
             response = try await client.execute(
                 request, deadline: .now() + .milliseconds(call.time.milliseconds))
         } catch {
-            return Task.isCancelled ? nil : judge(error, call, wasSent: payload.wasTaken)
+            if Task.isCancelled { return nil }
+            // Why by the error: the client never asks for a payload that is empty.
+            let wasSent = payload.isEmpty ? Self.mayHaveBeenSent(error) : payload.wasTaken
+            return judge(error, call, wasSent: wasSent)
         }
         let words: [UInt8]
         do {
@@ -143,6 +147,16 @@ struct HTTPCaller: Caller {
         .contains(error)
     }
 
+    /// Whether a request without a payload may be with the service; yes where the error does not tell.
+    private static func mayHaveBeenSent(_ error: any Error) -> Bool {
+        if let error = error as? HTTPClientError {
+            return ![.connectTimeout, .tlsHandshakeTimeout, .getConnectionFromPoolTimeout]
+                .contains(error)
+        }
+        // Other errors of a socket, and those of TLS, come while it connects.
+        return [ECONNRESET, EPIPE].contains((error as? IOError)?.errnoCode)
+    }
+
     private struct Late: Error {}
 
     /// The beginning of a body, read to its end within both bounds.
@@ -176,8 +190,10 @@ struct HTTPCaller: Caller {
 
 /// A payload that tells whether anybody has begun to send it.
 ///
-/// The client asks for it only when it has a connection, so what was not taken did not leave.
-private struct WatchedPayload: AsyncSequence, Sendable {
+/// The client reads it only when it has a connection, so what was not taken did not leave. Why no
+/// stream: its end would go out later than its bytes, and the client closes a connection on which an
+/// answer of 300 or more comes before that end.
+private struct WatchedPayload: Collection, Sendable {
     private final class Flag: Sendable {
         let value = Atomic(false)
     }
@@ -189,17 +205,26 @@ private struct WatchedPayload: AsyncSequence, Sendable {
 
     var wasTaken: Bool { flag.value.load(ordering: .acquiring) }
 
-    struct Iterator: AsyncIteratorProtocol {
-        fileprivate var payload: WatchedPayload
-        fileprivate var isDone = false
+    var startIndex: Int { 0 }
+    var endIndex: Int { bytes.count }
+    func index(after index: Int) -> Int { index + 1 }
 
-        mutating func next() async -> ByteBuffer? {
-            payload.flag.value.store(true, ordering: .releasing)
-            if isDone || payload.bytes.isEmpty { return nil }
-            isDone = true
-            return ByteBuffer(bytes: payload.bytes)
-        }
+    subscript(index: Int) -> UInt8 {
+        take()
+        return bytes[index]
     }
 
-    func makeAsyncIterator() -> Iterator { Iterator(payload: self) }
+    func makeIterator() -> [UInt8].Iterator {
+        take()
+        return bytes.makeIterator()
+    }
+
+    func withContiguousStorageIfAvailable<R>(
+        _ body: (UnsafeBufferPointer<UInt8>) throws -> R
+    ) rethrows -> R? {
+        take()
+        return try bytes.withContiguousStorageIfAvailable(body)
+    }
+
+    private func take() { flag.value.store(true, ordering: .releasing) }
 }

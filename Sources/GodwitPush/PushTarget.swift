@@ -34,7 +34,7 @@ public struct PushTarget: Sendable, CustomStringConvertible {
         } catch {
             throw PushRefusal(error.reason)
         }
-        let isHere = isLoopback(parsed.host)
+        let isHere = isLoopback(parsed)
         guard parsed.isTLS || isHere || allowsPlaintext else { throw .plaintext(parsed.host) }
         guard isHere || !secrets.isEmpty else {
             throw PushRefusal(
@@ -64,7 +64,7 @@ public struct PushTarget: Sendable, CustomStringConvertible {
         guard parsed.target == "/", address.hasSuffix(":\(parsed.port)") else {
             throw PushRefusal("it is HOST:PORT and nothing else, such as \(expected)")
         }
-        guard security != .plaintext || isLoopback(parsed.host) || allowsPlaintext else {
+        guard security != .plaintext || isLoopback(parsed) || allowsPlaintext else {
             throw .plaintext(parsed.host)
         }
         return PushTarget(
@@ -73,9 +73,9 @@ public struct PushTarget: Sendable, CustomStringConvertible {
 
     private static func shown(_ host: String) -> String { host.contains(":") ? "[\(host)]" : host }
 
-    private static func isLoopback(_ host: String) -> Bool {
-        if host == "localhost" || host == "::1" { return true }
-        return host.hasPrefix("127.") && NetworkAddress(host) != nil
+    private static func isLoopback(_ url: WebhookURL) -> Bool {
+        guard let address = url.address else { return url.host == "localhost" }
+        return address.isIPv6 ? address == NetworkAddress("::1") : address.bytes[0] == 127
     }
 }
 

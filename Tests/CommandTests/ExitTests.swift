@@ -59,7 +59,8 @@ import Testing
     func `a refusal has its code and says what to do next`(
         _ words: [String], _ status: Int, _ sentences: [String]
     ) async throws {
-        let outcome = try await Tool.godwit.run(words + ["--broker", "memory:"])
+        let outcome = try await Tool.godwit.run(
+            words.contains("--broker") ? words : words + ["--broker", "memory:"])
         #expect(outcome.status == Int32(status), "\(outcome)")
         for sentence in sentences {
             let isThere = sentence.split(separator: "|").contains { outcome.err.contains($0) }

@@ -99,7 +99,8 @@ import Testing
     @Test func `notes of the whole store need an act on the whole store`() async throws {
         let store = try await filled()
         try await store.write([1], as: "a", in: .rules, for: nil, if: .any)
-        try await LoopbackDoor.open(store, as: Self.caller(.inspect, .operate, .work)) { remote async throws in
+        try await LoopbackDoor.open(store, as: Self.caller(.inspect, .operate, .work)) {
+            remote async throws in
             for folder in [NoteFolder.duties, .rules, .targets, .groups, .state] {
                 #expect(await isDenied { _ = try await remote.notes(in: folder) })
                 #expect(await isDenied { _ = try await remote.note("a", in: folder) })

@@ -126,7 +126,10 @@ import Testing
         let store = try await filled(VirtualClock())
         try await LoopbackDoor.open(store, as: Self.caller(.inspect)) { remote async throws in
             #expect(await isDenied { try await remote.pause("mine") })
-            #expect(await isDenied { _ = try await remote.cancel([], in: "mine") })
+            #expect(
+                await isDenied {
+                    _ = try await remote.cancel([MessageID(at: store.time.now())], in: "mine")
+                })
             #expect(await isDenied { try await remote.apply(QueueSettings(), to: "mine") })
             #expect(
                 await isDenied {

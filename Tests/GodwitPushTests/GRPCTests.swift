@@ -4,6 +4,7 @@ import Godwit
 import GodwitProtos
 import GodwitPush
 import GodwitTesting
+import Logging
 import Testing
 
 @Suite struct `GRPC` {
@@ -87,31 +88,39 @@ import Testing
             var response = Godwit_V1_HandleResponse()
             response.verdict.reject.reason = String(repeating: "x", count: 100_000)
             return response
-        }) { _, address in
+        }) { service, address in
             try await Scene(.grpc(address, .plaintext)).running { scene in
-                try await scene.enqueue()
+                // A message may be longer than the answer.
+                try await scene.enqueue(String(repeating: "p", count: 100_000))
                 guard case .retry(_, let reason) = try await scene.drain()[0] else {
                     Issue.record("it is no retry")
                     return
                 }
                 #expect(reason.utf8.count < 1200)
+                #expect(service.requests.first?.message.content.payload.count == 100_000)
             }
         }
     }
 
     @Test func `while the service is down messages wait and use no attempt`() async throws {
         let port = try await HTTPService.freePort()
-        try await Scene(.grpc("127.0.0.1:\(port)", .plaintext)).running { scene in
+        // Why so short: the library dials by the machine's clock, and meanwhile the waits of very many
+        // probes must not use up the lease.
+        let scene = try Scene(.grpc("127.0.0.1:\(port)", .plaintext)) {
+            $0.firstPause = .milliseconds(1)
+            $0.longestPause = .milliseconds(1)
+        }
+        try await scene.running { scene in
             let id = try await scene.enqueue()
-            let drain = Task { try await scene.drain() }
+            let drain = Task { try await withLogger(.quiet) { _ in try await scene.drain() } }
             for _ in 0..<8 {
-                await until { scene.push.waiting == 1 }
-                scene.test.clock.advanceToNextTimer()
+                await until { scene.push.waiting == 1 && scene.test.clock.advanceToNextTimer() }
             }
             try await GRPCService.run(on: port, { _, _ in .init() }) { service, _ in
-                while service.requests.isEmpty {
-                    scene.test.clock.advanceToNextTimer()
-                    await until { scene.push.waiting == 1 || !service.requests.isEmpty }
+                await until {
+                    // Why only then: a call that is under way has a deadline on this clock.
+                    if scene.push.waiting == 1 { scene.test.clock.advanceToNextTimer() }
+                    return !service.requests.isEmpty
                 }
                 let settled = try await drain.value
                 #expect(settled == [.ack])

@@ -78,8 +78,9 @@ final class HTTPService: Sendable {
     static func freePort() async throws -> Int {
         let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .bind(host: "127.0.0.1", port: 0).get()
-        defer { channel.close(promise: nil) }
-        return channel.localAddress?.port ?? 0
+        let port = channel.localAddress?.port ?? 0
+        try await channel.close()
+        return port
     }
 
     fileprivate func manner(of request: Request) -> Manner {

@@ -13,7 +13,7 @@ private let count = Int(ProcessInfo.processInfo.environment["GODWIT_PUSH_RATE"] 
 @Suite(.serialized, .enabled(if: count > 0)) struct `Rate` {
     private func measure(_ name: String, _ push: Push, concurrency: Int) async throws {
         let queue = Queue("work", on: MemoryBroker())
-        try await queue.enqueue(
+        _ = try await queue.enqueue(
             kind: "job", payloads: Array(repeating: [1, 2, 3], count: count), as: .bytes, [])
         let worker = Worker(queue, concurrency: concurrency) { jobs in
             jobs.handleAll { try await push($0, $1) }

@@ -3,6 +3,7 @@ import Godwit
 import GodwitMonitor
 import GodwitPush
 import GodwitTesting
+import Logging
 
 /// A queue whose messages are pushed to a service.
 struct Scene: Sendable {
@@ -25,9 +26,9 @@ struct Scene: Sendable {
             kind: "job", payloads: [Array(payload.utf8)], as: .json, options)[0].id
     }
 
-    /// Runs what is ready; the service's connections are held meanwhile.
-    func drain() async throws -> [Verdict] {
-        try await test.drain(queue) { jobs in
+    /// Runs what is ready, at most `limit` runs.
+    func drain(limit: Int = 1000) async throws -> [Verdict] {
+        try await test.drain(queue, limit: limit) { jobs in
             jobs.handleAll(retry: .constant(.seconds(7))) { try await push($0, $1) }
         }.runs.map(\.verdict)
     }
@@ -54,7 +55,14 @@ struct Scene: Sendable {
     }
 }
 
+extension Logger {
+    static let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+}
+
 /// Looks again until it holds. Why polling: a service in another task sends no signal.
+///
+/// What is looked at must be new each time: a loop around this that finds it as it was before never
+/// yields, and two of them hold every thread of a small machine.
 func until(_ holds: () throws -> Bool) async rethrows {
-    while try !holds() { await Task.yield() }
+    while try !holds(), !Task.isCancelled { await Task.yield() }
 }

@@ -79,13 +79,15 @@ public struct InvalidName: Error, Sendable, Hashable, CustomStringConvertible {
 }
 
 extension String {
-    /// The text without control characters, so that it can stand in a terminal or a log line.
+    /// The text without control characters and what turns the direction or breaks a line, so that it can
+    /// stand in a terminal or a log line.
     package var escapedForDisplay: String {
         var shown = ""
         for character in unicodeScalars {
-            if character.value < 0x20 || (0x7F...0x9F).contains(character.value) {
+            switch character.value {
+            case ..<0x20, 0x7F...0x9F, 0x200E, 0x200F, 0x2028...0x202E, 0x2066...0x2069:
                 shown += "\\u{\(String(character.value, radix: 16))}"
-            } else {
+            default:
                 shown.unicodeScalars.append(character)
             }
         }

@@ -35,8 +35,9 @@ enum Policy: Sendable, Hashable {
             "godwit.v1.Queue", .act(.work), "Reserve", "Work", "Renew", "Checkpoint", "Settle",
             "SettleThenReserve", "Wait", "Promote", "Reclaim", "Prune")
         add(
-            "godwit.v1.Inspector", .act(.inspect), "Queues", "Counts", "QueueKinds", "GetMessage",
-            "Find", "Messages", "Search", "Settings", "Check")
+            "godwit.v1.Inspector", .act(.inspect), "Queues", "QueueKinds", "GetMessage", "Find",
+            "Messages", "Search", "Settings", "Check")
+        add("godwit.v1.Inspector", .anyOf([.inspect, .work]), "Counts")
         add(
             "godwit.v1.Operator", .act(.operate), "Redrive", "Cancel", "PromoteNow", "Pause",
             "Resume", "Purge", "Apply", "Faults", "Repair")

@@ -27,8 +27,7 @@ struct Greeting {
             }
         } catch .unavailable(var problem) {
             problem.advice =
-                "It was tried for \(patience). Look whether `godwit serve --grpc` runs there and "
-                + "the address is right."
+                "Look whether `godwit serve --grpc` runs there and the address is right."
             throw .unavailable(problem)
         } catch {
             throw error

@@ -79,6 +79,13 @@ extension RemoteBroker: Inspector {
         _ plan: QueryPlan, after cursor: PageCursor?, budget: SearchBudget
     ) async throws(BrokerError) -> SearchPage {
         let what = "search for '\(plan.query.description.escapedForDisplay)'"
+        // Why here: on the wire an empty cursor is none, and would begin anew without a word.
+        if cursor?.text.isEmpty == true {
+            throw .invalid(
+                BrokerError.Problem(
+                    what: what, location: courier.location, cause: "the cursor is empty",
+                    advice: "Give the whole cursor of the last page, or none to begin anew."))
+        }
         let response = try await courier.call(
             what, isRead: true, Godwit_V1_SearchRequest(plan, after: cursor, budget)
         ) { [asks] in try await asks.search(request: $0, options: $1) }

@@ -26,9 +26,19 @@ extension RemoteBroker {
         case _ where url.host.contains(":"): target = .ipv6(address: url.host, port: url.port)
         default: target = .ipv4(address: url.host, port: url.port)
         }
-        try await self.init(
-            target, try Self.security(of: url), location: "\(url)", token: token, time: time,
-            logger: logger)
+        do throws(BrokerError) {
+            try await self.init(
+                target, try Self.security(of: url), location: "\(url)", token: token, time: time,
+                logger: logger)
+        } catch .unavailable(var problem) where url.isSecure {
+            // Why: a handshake that fails looks like a connection that was closed.
+            problem.advice +=
+                " Look whether ca= signed the door's certificate, it names \(url.host), and the door "
+                + "wants a certificate of yours."
+            throw .unavailable(problem)
+        } catch {
+            throw error
+        }
     }
 
     private static func token(in path: String, for url: RemoteURL) throws(BrokerError) -> String {

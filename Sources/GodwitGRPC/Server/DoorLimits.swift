@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-public import Godwit
+import Godwit
 
 /// What a door holds its clients to, so that each costs bounded memory (I10).
 public struct DoorLimits: Sendable, Hashable {
@@ -10,6 +10,9 @@ public struct DoorLimits: Sendable, Hashable {
     public var credits: Int = 1000
     /// A connection without a call ends after this time.
     public var idle: Duration = .seconds(300)
+    /// A connection on which nothing comes, not even an answer to a ping, ends after this time, and after
+    /// twice of it at the latest.
+    public var silence: Duration = .seconds(80)
     /// How long calls may go on when the server ends.
     public var grace: Duration = .seconds(10)
 

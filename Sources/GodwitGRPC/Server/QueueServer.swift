@@ -91,6 +91,17 @@ public struct QueueServer: Service {
     /// `limits.grace`, and are cancelled.
     public func run() async throws {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        do {
+            try await serve(on: group)
+        } catch {
+            try? await group.shutdownGracefully()
+            throw error
+        }
+        try? await group.shutdownGracefully()
+    }
+
+    /// Why on its own: the transport needs the loop once more when it goes, and has gone when this returns.
+    private func serve(on group: MultiThreadedEventLoopGroup) async throws {
         let executor = LoopExecutor(group.next())
         let transport = HTTP2ServerTransport.Posix(
             address: host.contains(":")
@@ -105,33 +116,27 @@ public struct QueueServer: Service {
             services: Self.services(
                 for: broker, queues: queues, limits: limits, closing: closing),
             interceptors: interceptors)
-        do {
-            try await withThrowingTaskGroup(of: Void.self) { tasks in
-                tasks.addTask(executorPreference: executor) { try await server.serve() }
-                tasks.addTask(executorPreference: executor) {
-                    await queues.floor.run(until: closing)
-                }
-                let address = try await transport.listeningAddress
-                onStart(address.ipv4?.port ?? address.ipv6?.port ?? 0)
-                tasks.addTask {
-                    await closing.wait()
-                    // Cancelled when all calls have ended before.
-                    try? await Task.sleep(for: limits.grace)
-                }
-                try await withGracefulShutdownHandler {
-                    try await tasks.next()
-                    tasks.cancelAll()
-                    try await tasks.waitForAll()
-                } onGracefulShutdown: {
-                    closing.begin()
-                    server.beginGracefulShutdown()
-                }
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            tasks.addTask(executorPreference: executor) { try await server.serve() }
+            tasks.addTask(executorPreference: executor) {
+                await queues.floor.run(until: closing)
             }
-        } catch {
-            try? await group.shutdownGracefully()
-            throw error
+            let address = try await transport.listeningAddress
+            onStart(address.ipv4?.port ?? address.ipv6?.port ?? 0)
+            tasks.addTask {
+                await closing.wait()
+                // Cancelled when all calls have ended before.
+                try? await Task.sleep(for: limits.grace)
+            }
+            try await withGracefulShutdownHandler {
+                try await tasks.next()
+                tasks.cancelAll()
+                try await tasks.waitForAll()
+            } onGracefulShutdown: {
+                closing.begin()
+                server.beginGracefulShutdown()
+            }
         }
-        try? await group.shutdownGracefully()
     }
 }
 

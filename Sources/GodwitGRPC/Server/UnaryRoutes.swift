@@ -71,6 +71,11 @@ struct UnaryRoutes: Sendable {
                 guard message == nil else {
                     throw RPCError(code: .unimplemented, message: "this call takes one message")
                 }
+                guard bytes.count <= WireLimits.requestBytes else {
+                    throw RPCError(
+                        code: .resourceExhausted,
+                        message: "a call takes at most \(WireLimits.requestBytes) bytes")
+                }
                 message = try ProtobufDeserializer<Input>().deserialize(bytes)
             }
         }

@@ -152,8 +152,39 @@ enum Flood: String, CaseIterable, Sendable {
         try await withDoor(MemoryBroker()) {
             $0.limits.idle = .milliseconds(50)
         } _: { port in
+            let peer = try await RawPeer(port: port, answersPings: true)
+            await peer.send(Frames.preface + Frames.settings)
+            await peer.untilClosed()
+        }
+    }
+
+    /// With a call that goes on, and before any.
+    @Test(arguments: [
+        [], Frames.preface + Frames.settings + Frames.frame(1, 4, 1, Frames.call()),
+    ])
+    func `a connection on which nothing comes ends, whatever it is asked`(
+        _ bytes: [UInt8]
+    ) async throws {
+        try await withDoor(MemoryBroker()) {
+            $0.limits.silence = .milliseconds(50)
+        } _: { port in
             let silent = try await RawPeer(port: port)
+            await silent.send(bytes)
             await silent.untilClosed()
+        }
+    }
+
+    @Test func `a connection that answers pings is kept while its call goes on`() async throws {
+        try await withDoor(MemoryBroker()) {
+            $0.limits.silence = .milliseconds(400)
+        } _: { port in
+            let peer = try await RawPeer(port: port, answersPings: true)
+            await peer.send(
+                Frames.preface + Frames.settings + Frames.frame(1, 4, 1, Frames.call()))
+            // One comes after three quarters of a silence, so these take longer than two.
+            await peer.untilPings(3)
+            #expect(peer.isOpen)
+            await peer.close()
         }
     }
 }

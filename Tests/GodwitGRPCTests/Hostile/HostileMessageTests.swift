@@ -29,6 +29,8 @@ import Testing
             ("1,000,000 fields", goodBytes + (0..<1_000_000).flatMap { _ in unknownField }, nil),
             ("deep groups", [UInt8](repeating: 0xFB, count: 100_000), .invalidArgument),
             ("5 MiB", [UInt8](repeating: 0x0A, count: 5 << 20), .resourceExhausted),
+            // The transport ends such a call by itself, without a status of the door.
+            ("9 MiB", [UInt8](repeating: 0x0A, count: 9 << 20), .unavailable),
             (
                 "1,000,000 messages",
                 goodBytes + (0..<1_000_000).flatMap { _ in [0x12, 0x00] as [UInt8] },

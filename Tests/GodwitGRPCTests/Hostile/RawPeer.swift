@@ -7,11 +7,49 @@ import Synchronization
 final class RawPeer: Sendable {
     private final class Sink: ChannelInboundHandler, Sendable {
         typealias InboundIn = ByteBuffer
-        let received = Mutex([UInt8]())
+        typealias OutboundOut = ByteBuffer
+
+        let answersPings: Bool
+        let pings: AsyncStream<Void>
+        private let hears: AsyncStream<Void>.Continuation
+        /// What is not yet a whole frame.
+        private let rest = Mutex([UInt8]())
+
+        init(answersPings: Bool) {
+            self.answersPings = answersPings
+            (pings, hears) = AsyncStream.makeStream()
+        }
 
         func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+            guard answersPings else { return }
             let bytes = Array(unwrapInboundIn(data).readableBytesView)
-            received.withLock { if $0.count < 1 << 20 { $0 += bytes } }
+            let answers = rest.withLock { rest in
+                rest += bytes
+                return Self.answers(&rest)
+            }
+            for answer in answers {
+                context.writeAndFlush(wrapOutboundOut(ByteBuffer(bytes: answer)), promise: nil)
+                hears.yield()
+            }
+        }
+
+        func channelInactive(context: ChannelHandlerContext) {
+            hears.finish()
+            context.fireChannelInactive()
+        }
+
+        /// Takes whole frames away, and answers the pings among them (RFC 9113, 6.7).
+        private static func answers(_ rest: inout [UInt8]) -> [[UInt8]] {
+            var answers: [[UInt8]] = []
+            while rest.count >= 9 {
+                let length = Int(rest[0]) << 16 | Int(rest[1]) << 8 | Int(rest[2])
+                guard rest.count >= 9 + length else { break }
+                if rest[3] == 6, rest[4] & 1 == 0 {
+                    answers.append(Frames.frame(6, 1, 0, Array(rest[9..<9 + length])))
+                }
+                rest.removeFirst(9 + length)
+            }
+            return answers
         }
 
         func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -22,8 +60,8 @@ final class RawPeer: Sendable {
     let channel: any Channel
     private let sink: Sink
 
-    init(port: Int) async throws {
-        let sink = Sink()
+    init(port: Int, answersPings: Bool = false) async throws {
+        let sink = Sink(answersPings: answersPings)
         self.sink = sink
         channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .channelInitializer { channel in channel.pipeline.addHandler(sink) }
@@ -41,7 +79,16 @@ final class RawPeer: Sendable {
         }
     }
 
-    var received: [UInt8] { sink.received.withLock { $0 } }
+    /// Returns when it has answered so many pings, or the connection is closed.
+    func untilPings(_ count: Int) async {
+        var left = count
+        for await _ in sink.pings {
+            left -= 1
+            if left == 0 { return }
+        }
+    }
+
+    var isOpen: Bool { channel.isActive }
 
     /// Returns when the other side has closed the connection.
     func untilClosed() async { try? await channel.closeFuture.get() }

@@ -9,7 +9,7 @@ import Logging
 import Synchronization
 
 /// Runs a door on a free port of this machine while `body` runs.
-func withDoor<Value: Sendable>(
+func withWorkDoor<Value: Sendable>(
     _ broker: any Broker, port: Int = 0, limits: DoorLimits = DoorLimits(),
     _ body: @escaping @Sendable (Int) async throws -> Value
 ) async throws -> Value {

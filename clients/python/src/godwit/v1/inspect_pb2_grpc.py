@@ -96,7 +96,8 @@ class InspectorServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Counts(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """How many messages stand where. The act `work` does too.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
