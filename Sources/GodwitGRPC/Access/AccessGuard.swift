@@ -78,14 +78,17 @@ package struct AccessGuard: ServerInterceptor {
         contents.producer = { writer in
             try await Caller.$current.withValue(caller) {
                 guard let shelf, let client else { return try await produce(writer) }
-                return try await withThrowingTaskGroup(of: Metadata.self) { tasks in
+                return try await withThrowingTaskGroup(of: Metadata?.self) { tasks in
                     tasks.addTask { try await produce(writer) }
                     tasks.addTask {
                         await shelf.waitForEnd(of: client)
+                        // Why: a stream that the server cancels has a good token still.
+                        if Task.isCancelled { return nil }
                         throw Self.unauthenticated
                     }
                     defer { tasks.cancelAll() }
-                    return try await tasks.next() ?? [:]
+                    while let end = try await tasks.next() { if let end { return end } }
+                    return [:]
                 }
             }
         }

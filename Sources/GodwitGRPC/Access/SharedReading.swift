@@ -38,8 +38,12 @@ final class SharedReading<Value: Sendable>: Sendable {
             let signal = Signal()
             let step = state.withLock { state -> Step in
                 let now = time.now()
-                if let last = state.last, now - last.at < age { return .have(last.value) }
-                if let failure = state.failure, now - failure.at < failuresLast {
+                if let last = state.last, now >= last.at, now - last.at < age {
+                    return .have(last.value)
+                }
+                if let failure = state.failure, now >= failure.at,
+                    now - failure.at < failuresLast
+                {
                     return .fail(failure.error)
                 }
                 guard state.waiting == nil else {

@@ -61,11 +61,11 @@ final class TokenShelf: Sendable {
     /// not end it: then nothing can be done anyway.
     func waitForEnd(of client: Client) async {
         while !Task.isCancelled {
-            var pause = Self.longest
+            var pause = Self.longest - Self.shortest
             if let end = client.record.expiresAt { pause = min(pause, end - storeNow) }
             await broker.time.sleep(for: max(.milliseconds(1), pause))
             guard client.record.isGood(at: storeNow) else { return }
-            if let clients = try? await clients.value(within: Self.longest),
+            if let clients = try? await clients.value(within: Self.shortest),
                 clients[client.record.name]?.record != client.record
             {
                 return

@@ -55,7 +55,7 @@ struct InspectorService: Godwit_V1_Inspector.SimpleServiceProtocol {
         return try await answering {
             var response = Godwit_V1_CheckResponse()
             response.sentences = try await broker.inspector.check(
-                queue, limit: Int(request.limit))
+                queue, limit: min(Int(request.limit), 1_000_000))
             return response
         }
     }

@@ -92,7 +92,7 @@ struct OperatorService: Godwit_V1_Operator.SimpleServiceProtocol {
             return response
         }
         response.faults = try await answering {
-            try await store.faults(in: queue, limit: Int(request.limit)).map(\.wire)
+            try await store.faults(in: queue, limit: min(Int(request.limit), 1_000_000)).map(\.wire)
         }
         return response
     }

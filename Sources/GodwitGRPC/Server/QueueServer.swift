@@ -120,6 +120,8 @@ public struct QueueServer: Service {
             tasks.addTask(executorPreference: executor) { try await server.serve() }
             tasks.addTask(executorPreference: executor) {
                 await queues.floor.run(until: closing)
+                // Until cancelled: only the end of all calls, or of the grace, ends the others.
+                await Signal().wait()
             }
             let address = try await transport.listeningAddress
             onStart(address.ipv4?.port ?? address.ipv6?.port ?? 0)

@@ -74,13 +74,20 @@ struct QueueService: Godwit_V1_Queue.ServiceProtocol {
         _ request: ReserveRequest, _ queue: QueueName, _ first: Reservation, until end: Timestamp
     ) async throws -> Reservation {
         var reservation = first
+        var fruitless = 0
         while reservation.messages.isEmpty, !Task.isCancelled, !closing.hasBegun {
             let left = end - broker.time.now()
             guard left > .zero else { break }
             let due = reservation.nextDue.map { $0 - reservation.now } ?? left
+            let began = broker.time.now()
             await broker.wait(
                 for: request.kinds, in: queue, upTo: max(.milliseconds(1), min(left, due)))
             if Task.isCancelled { break }
+            // Why: a store may wake for what this request can't take.
+            fruitless = broker.time.now() - began < .milliseconds(50) ? fruitless + 1 : 0
+            if fruitless > 3, !broker.time.isVirtual {
+                await broker.time.sleep(for: .milliseconds(min(500, 10 << min(fruitless - 3, 6))))
+            }
             reservation = try await broker.reserve(request, from: queue)
         }
         return reservation
@@ -115,7 +122,7 @@ struct QueueService: Godwit_V1_Queue.ServiceProtocol {
             }
             return batch.outcomes(
                 try await broker.renew(
-                    batch.entries, for: Duration(wireLease: wire.leaseMs), in: queue))
+                    batch.entries, for: Duration(wireLease: wire.leaseMs).boundedLease, in: queue))
         }
     }
 

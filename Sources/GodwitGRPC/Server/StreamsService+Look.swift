@@ -23,7 +23,9 @@ extension StreamsService {
         let wire = request.message
         let (caller, stream) = try Caller.allowed(.operate, on: wire.stream)
         // Why not asked for the stream's own: its dead letter is part of the move.
-        if wire.emission.queue != stream.text { try Self.check(wire.emission, caller) }
+        if wire.emission.queue != stream.text || !wire.emission.hasDeadReason {
+            try Self.check(wire.emission, caller)
+        }
         let streams = try streams()
         return try await moved {
             let emission = try Emission(wire.emission, makeID: newMessageID)

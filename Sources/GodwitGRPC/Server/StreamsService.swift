@@ -129,7 +129,7 @@ struct StreamsService: Godwit_V1_Streams.ServiceProtocol {
         let tokens = wire.tokens.map { caller.mask.known(LaneToken($0), in: stream) }
         var response = Godwit_V1_OutcomesResponse()
         response.outcomes = try await answering {
-            let lease = Duration(wireLease: wire.leaseMs)
+            let lease = Duration(wireLease: wire.leaseMs).boundedLease
             return try await withCheckedContinuation { continuation in
                 streams.renewLanes(tokens, for: lease, in: stream) {
                     continuation.resume(returning: $0)

@@ -34,8 +34,9 @@ struct UnaryRoutes: Sendable {
             let status: Status
             var trailers = Metadata()
             do {
-                let (metadata, message): (Metadata, Input) = try await Self.read(stream.inbound)
-                let caller = try await gate(metadata, context)
+                let (caller, metadata, message): (Caller, Metadata, Input) = try await Self.read(
+                    stream.inbound
+                ) { try await gate($0, context) }
                 let response = try await Caller.$current.withValue(caller) {
                     try await handle(ServerRequest(metadata: metadata, message: message), context)
                 }
@@ -60,13 +61,17 @@ struct UnaryRoutes: Sendable {
     }
 
     private static func read<Input: SwiftProtobuf.Message & Sendable>(
-        _ inbound: Transport.Inbound
-    ) async throws -> (Metadata, Input) {
+        _ inbound: Transport.Inbound, _ gate: (Metadata) async throws -> Caller
+    ) async throws -> (Caller, Metadata, Input) {
+        var caller: Caller?
         var metadata: Metadata?
         var message: Input?
         for try await part in inbound {
             switch part {
-            case .metadata(let head): metadata = head
+            case .metadata(let head):
+                // Why first: who may not come in is not read.
+                caller = try await gate(head)
+                metadata = head
             case .message(let bytes):
                 guard message == nil else {
                     throw RPCError(code: .unimplemented, message: "this call takes one message")
@@ -74,15 +79,16 @@ struct UnaryRoutes: Sendable {
                 guard bytes.count <= WireLimits.requestBytes else {
                     throw RPCError(
                         code: .resourceExhausted,
-                        message: "a call takes at most \(WireLimits.requestBytes) bytes")
+                        message: "a call takes at most \(WireLimits.requestBytes) bytes",
+                        metadata: [FailureTrailer.reason: "invalid"])
                 }
                 message = try ProtobufDeserializer<Input>().deserialize(bytes)
             }
         }
-        guard let metadata, let message else {
+        guard let caller, let metadata, let message else {
             throw RPCError(code: .unimplemented, message: "this call takes one message")
         }
-        return (metadata, message)
+        return (caller, metadata, message)
     }
 }
 

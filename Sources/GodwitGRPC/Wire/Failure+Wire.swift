@@ -77,7 +77,7 @@ extension BrokerError {
         let lost = "Send it again with the same ids: the repetition is recognised."
         guard let error = error as? RPCError else {
             let problem = problem("\(error)", "The connection was closed; open a new broker.")
-            self = .unavailable(problem)
+            self = isRead ? .unavailable(problem) : .unknown(problem)
             return
         }
         if let reason = error.metadata[stringValues: FailureTrailer.reason].first(where: { _ in true
@@ -104,7 +104,7 @@ extension BrokerError {
                 problem(error.message, "Ask the operator what this token may do, and where."))
         case .invalidArgument, .outOfRange, .failedPrecondition:
             self = .invalid(problem(error.message, "Send what the server takes."))
-        case .resourceExhausted:
+        case .resourceExhausted where isRead:
             self = .unavailable(
                 problem(error.message, "Send less at once, and try again in a moment."))
         case .cancelled where isRead, .unavailable where isRead, .deadlineExceeded where isRead:

@@ -78,7 +78,8 @@ extension LaneRequest {
             points: wire.points == 0 ? 16 : min(Int(wire.points), StreamLimits.pointsPerLane),
             bytes: wire.bytes == 0
                 ? 256 << 10 : min(Int(wire: wire.bytes), WireLimits.answeredBytes),
-            lease: Duration(wireLease: wire.leaseMs), takesSuspects: wire.takesSuspects,
+            lease: Duration(wireLease: wire.leaseMs).boundedLease,
+            takesSuspects: wire.takesSuspects,
             worker: wire.worker)
     }
 

@@ -10,6 +10,11 @@ extension Godwit_V1_Kinds {
     }
 
     package func kinds() throws(WireError) -> [Kind] {
+        if names.count > WireLimits.kinds {
+            throw WireError(
+                "read the kinds of a worker", "there are \(names.count)",
+                "Name at most \(WireLimits.kinds), or none for every kind.")
+        }
         var kinds: [Kind] = []
         for name in names { kinds.append(try Kind(wire: name)) }
         return kinds
@@ -22,7 +27,7 @@ extension ReserveRequest {
             min(Int(wire.count), WireLimits.reserve),
             bytes: wire.bytes == 0
                 ? 256 << 10 : min(Int(wire: wire.bytes), WireLimits.answeredBytes),
-            lease: Duration(wireLease: wire.leaseMs),
+            lease: Duration(wireLease: wire.leaseMs).boundedLease,
             kinds: wire.hasKinds ? try wire.kinds.kinds() : nil,
             freeSlots: wire.hasFreeSlots ? Int(wire.freeSlots) : nil,
             takesSuspects: wire.takesSuspects, worker: wire.worker)

@@ -25,6 +25,7 @@ package enum WireLimits {
     package static let pageBytes = 1 << 20
     /// The longest that a call waits.
     package static let wait = Duration.seconds(60)
+    package static let kinds = 1000
     package static let headers = 64
     package static let headerBytes = 16 << 10
     package static let defaultLease = Duration.seconds(30)
@@ -91,6 +92,9 @@ extension Duration {
     package var wire: Int64 { milliseconds }
 
     package init(wire milliseconds: Int64) { self = .milliseconds(milliseconds) }
+
+    /// A lease as long as a client may ask for: one that never ended would lose its message.
+    package var boundedLease: Duration { min(self, WireLimits.longestLease) }
 
     /// A lease: 0 is the default.
     package init(wireLease milliseconds: Int64) {

@@ -161,7 +161,9 @@ struct WorkHand: Sendable {
     /// Takes what came; returns what the reader of a log should know.
     mutating func take(_ response: Godwit_V1_WorkResponse, at now: Timestamp) -> [String] {
         var notes: [String] = []
-        let end = now + Duration(wire: max(0, response.deadlineMs - response.nowMs))
+        let end =
+            now
+            + max(.zero, Timestamp(wire: response.deadlineMs) - Timestamp(wire: response.nowMs))
         for delivery in response.deliveries {
             guard let message = LeasedMessage(delivery) else { continue }
             if isStopping {

@@ -84,6 +84,8 @@ final class WorkDesk: Sendable {
                 state.wakeUp?.cancel()
             }
             if let waiting { place.stepOut(waiting) }
+            // It may have been woken on its way out.
+            place.done(self, found: nil)
         }
         while true {
             // Why: a task that is cancelled can't rest, nor write.

@@ -211,8 +211,11 @@ package struct WorkSession: Sendable {
     private var sendsNoMore: Bool { isBroken || hasEnded || isClosing || isStopped }
 
     private mutating func nextRequest(at now: Timestamp) -> ReserveRequest? {
+        if let retryAt {
+            if now < retryAt { return nil }
+            self.retryAt = nil
+        }
         if sendsNoMore || isDry || isExclusive || isDraining(at: now) { return nil }
-        if let retryAt, now < retryAt { return nil }
         let count = min(credits, terms.limit - held.count, terms.batch)
         guard count > 0 else { return nil }
         return ReserveRequest(
