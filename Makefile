@@ -13,7 +13,7 @@ DEVICES ?= 80
 DAYS   ?= 730
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo example-fibonacci example-newsletter test test-python check bench backtest semireal fuzz chaos format lint protos verify clean
+.PHONY: help setup build demo example-fibonacci example-newsletter test test-python built-python check bench backtest semireal fuzz chaos format lint protos verify clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,13 +49,17 @@ else
 	@for suite in $(APART); do \
 	    $(SWIFT) test -c release --traits $(TRAITS) --skip-build --filter $$suite || exit 1; \
 	done
-	$(MAKE) test-python
+	$(MAKE) built-python
 	$(SWIFT) test -c release --traits $(TRAITS) --skip-build $(patsubst %,--skip %,$(APART))
 endif
 
 # Why built here too: alone, it must find what it tests.
 test-python: setup ## Check and test the Python client, against the real server too; ARGS="-k X" for some
 	$(BUILD) --product godwit
+	$(MAKE) built-python
+
+# The same with the command that the tests' build has made.
+built-python:
 	@python=$$(./scripts/python.sh) && \
 	    "$$python" -m pip install -q --disable-pip-version-check --no-build-isolation \
 	        './clients/python[test]' && \
