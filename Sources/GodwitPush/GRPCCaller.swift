@@ -3,6 +3,7 @@ import Foundation
 import GRPCCore
 import GRPCNIOTransportHTTP2Posix
 import Godwit
+import GodwitGRPC
 import GodwitProtos
 import Synchronization
 
@@ -82,17 +83,11 @@ extension Godwit_V1_HandleRequest {
     fileprivate init(_ call: PushCall) {
         self.init()
         queue = call.queue.text
-        message.id = Data(call.message.id.bytes)
-        message.kind = call.message.kind
-        message.content.contentType = call.message.contentType.text
-        message.content.headers = call.message.headers
-        message.content.payload = Data(call.message.payload)
-        message.attempt = UInt32(call.entry.attempt)
-        message.maxAttempts = UInt32(call.entry.maxAttempts)
-        message.count = UInt32(call.entry.count) + 1
-        message.lost = UInt32(call.entry.lost)
-        message.priority = UInt32(call.entry.priority.band)
-        message.insertedAtMs = call.entry.insertedAt.milliseconds
+        var content = Godwit_V1_Content()
+        content.contentType = call.message.contentType.text
+        content.headers = call.message.headers
+        content.payload = Data(call.message.payload)
+        message = Godwit_V1_Message(call.entry, kind: call.message.kind, content)
         if let bytes = call.checkpoint { checkpoint = Data(bytes) }
     }
 }

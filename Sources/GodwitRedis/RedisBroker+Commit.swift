@@ -25,7 +25,7 @@ extension RedisBroker {
             try validation.check(request, from: stream)
             try await prepare(settlements, in: stream)
         } catch {
-            return await inTurn(settlements, request, stream)
+            return await settleLanesInTurn(settlements, thenReserve: request, from: stream)
         }
         let book = streamBook(stream)
         let plan = CommitPlan(settlements)
@@ -45,25 +45,6 @@ extension RedisBroker {
                 guard let last = replies.last else { throw failure.unreadable(what) }
                 return try laneReservation(from: last, reserve.nonce, what)
             })
-    }
-
-    /// The two halves one after the other: each fails for itself.
-    private func inTurn(
-        _ settlements: [LaneSettlement], _ request: LaneRequest, _ stream: QueueName
-    ) async -> LanesSettledAndReserved {
-        var result = LanesSettledAndReserved(
-            settled: .success([]), reserved: .success(.none(at: time.now())))
-        do throws(BrokerError) {
-            result.settled = .success(try await settleLanes(settlements, in: stream))
-        } catch {
-            result.settled = .failure(error)
-        }
-        do throws(BrokerError) {
-            result.reserved = .success(try await reserveLanes(request, from: stream))
-        } catch {
-            result.reserved = .failure(error)
-        }
-        return result
     }
 
     private func prepare(

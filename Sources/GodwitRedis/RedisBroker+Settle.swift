@@ -23,14 +23,14 @@ extension RedisBroker {
             if case .forward = $0.verdict { true } else { false }
         }
         guard let kinds = request.kinds, !settlements.isEmpty, !isForward else {
-            return await inTurn(settlements, request, queue)
+            return await settleInTurn(settlements, thenReserve: request, from: queue)
         }
         do throws(BrokerError) {
             try validation.check(request, from: queue)
             try await register(kinds, in: book, asProducer: false)
         } catch {
             // What has ended must be settled all the same.
-            return await inTurn(settlements, request, queue)
+            return await settleInTurn(settlements, thenReserve: request, from: queue)
         }
         let plan = SettlePlan(settlements, members: settlements.indices, limits: limits)
         let commands =
@@ -50,25 +50,6 @@ extension RedisBroker {
                 }
                 return try reservation(from: last, "reserve from '\(queue)'")
             })
-    }
-
-    /// The two halves one after the other, for what does not go in one write.
-    private func inTurn(
-        _ settlements: [Settlement], _ request: ReserveRequest, _ queue: QueueName
-    ) async -> SettledAndReserved {
-        var result = SettledAndReserved(
-            settled: .success([]), reserved: .success(.none(at: time.now())))
-        do throws(BrokerError) {
-            result.settled = .success(try await settle(settlements, in: queue))
-        } catch {
-            result.settled = .failure(error)
-        }
-        do throws(BrokerError) {
-            result.reserved = .success(try await reserve(request, from: queue))
-        } catch {
-            result.reserved = .failure(error)
-        }
-        return result
     }
 
     public func settleDetached(_ settlements: [Settlement], in queue: QueueName) {

@@ -47,6 +47,18 @@ public enum BrokerError: Error, Sendable, Hashable {
 }
 
 extension BrokerError {
+    /// The case as one word: the label `cause` of a meter, the trailer `godwit-reason` of a call.
+    package var caseName: String {
+        switch self {
+        case .unavailable: "unavailable"
+        case .unknown: "unknown"
+        case .storageFull: "storage-full"
+        case .misconfigured: "misconfigured"
+        case .invalid: "invalid"
+        case .corrupt: "corrupt"
+        }
+    }
+
     /// It may pass by itself: trying again makes sense.
     package var isPassing: Bool {
         switch self {

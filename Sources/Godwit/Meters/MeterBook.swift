@@ -142,7 +142,7 @@ final class WordMeters: Sendable {
     }
 
     func failed(_ error: BrokerError) {
-        let cause = error.metricCause
+        let cause = error.caseName
         let counter = errors.withLock { errors in
             if let counter = errors[cause] { return counter }
             let counter = CoreMetrics.Counter(
@@ -152,19 +152,5 @@ final class WordMeters: Sendable {
             return counter
         }
         counter.increment()
-    }
-}
-
-extension BrokerError {
-    /// The case, as the label `cause` names it.
-    package var metricCause: String {
-        switch self {
-        case .unavailable: "unavailable"
-        case .unknown: "unknown"
-        case .storageFull: "storage-full"
-        case .misconfigured: "misconfigured"
-        case .invalid: "invalid"
-        case .corrupt: "corrupt"
-        }
     }
 }

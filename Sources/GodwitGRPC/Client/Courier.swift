@@ -16,12 +16,9 @@ final class Courier: Sendable {
     typealias Client = GRPCClient<HTTP2ClientTransport.Posix>
 
     private struct State {
-        var isShutDown = false
         var lastKey: UInt64 = 0
         /// What runs for callers that don't wait.
         var detached: [UInt64: Task<Void, Never>] = [:]
-        /// What waits for long, to be called off at the end.
-        var waits: [UInt64: Signal] = [:]
         var connections: Task<Void, Never>?
     }
 
@@ -32,6 +29,8 @@ final class Courier: Sendable {
     let executor: LoopExecutor
     let metadata: Metadata
     private let timeout: Duration?
+    /// Calls off what waits for long.
+    private let closing = Closing()
     private let state = Mutex(State())
 
     init(
@@ -62,7 +61,7 @@ final class Courier: Sendable {
         state.withLock { $0.connections = connections }
     }
 
-    var isShutDown: Bool { state.withLock { $0.isShutDown } }
+    var isShutDown: Bool { closing.hasBegun }
 
     /// Makes one call. `what` is for the reader of an error; a read can't have changed anything,
     /// however it failed.
@@ -124,31 +123,22 @@ final class Courier: Sendable {
 
     /// Runs `body` until it ends, its caller is cancelled, or the courier is shut down.
     func waiting(_ body: @escaping @Sendable () async -> Void) async {
-        let signal = Signal()
-        let key = state.withLock { state -> UInt64? in
-            if state.isShutDown { return nil }
-            state.lastKey += 1
-            state.waits[state.lastKey] = signal
-            return state.lastKey
-        }
-        guard let key else { return }
+        if closing.hasBegun { return }
         await withTaskGroup(of: Void.self) { tasks in
             tasks.addTask { await body() }
-            tasks.addTask { await signal.wait() }
+            tasks.addTask { await self.closing.wait() }
             await tasks.next()
             tasks.cancelAll()
         }
-        state.withLock { _ = $0.waits.removeValue(forKey: key) }
     }
 
     /// Ends the connection after what was begun has been answered.
     func shutdown() async {
-        let (waits, detached, connections) = state.withLock { state in
-            state.isShutDown = true
+        closing.begin()
+        let (detached, connections) = state.withLock { state in
             defer { state.connections = nil }
-            return (Array(state.waits.values), Array(state.detached.values), state.connections)
+            return (Array(state.detached.values), state.connections)
         }
-        for wait in waits { wait.fire() }
         for task in detached { await task.value }
         guard let connections else { return }
         client.beginGracefulShutdown()

@@ -104,48 +104,16 @@ extension RemoteBroker: StreamBroker {
             let response = try await courier.call(what, wire) { [lanesOfStreams] in
                 try await lanesOfStreams.settleThenReserveLanes(request: $0, options: $1)
             }
-            var result = LanesSettledAndReserved(
-                settled: .success([]), reserved: .success(LaneReservation(response.reserved)))
-            if response.hasSettleFailure {
-                result.settled = .failure(response.settleFailure.brokerError)
-            } else {
-                do throws(BrokerError) {
-                    result.settled = .success(
-                        try understood(
-                            response.outcomes.map { SettleOutcome($0) }, of: settlements.count,
-                            what))
-                } catch {
-                    result.settled = .failure(error)
-                }
-            }
-            if response.hasReserveFailure {
-                result.reserved = .failure(response.reserveFailure.brokerError)
-            }
-            return result
+            return LanesSettledAndReserved(
+                settled: settled(
+                    response.outcomes, response.hasSettleFailure ? response.settleFailure : nil,
+                    of: settlements.count, what),
+                reserved: response.hasReserveFailure
+                    ? .failure(response.reserveFailure.brokerError)
+                    : .success(LaneReservation(response.reserved)))
         } catch {
             return LanesSettledAndReserved(settled: .failure(error), reserved: .failure(error))
         }
-    }
-
-    /// The two halves in two calls; what one is refused for does not touch the other.
-    private func settleLanesInTurn(
-        _ settlements: [LaneSettlement], thenReserve request: LaneRequest, from stream: QueueName
-    ) async -> LanesSettledAndReserved {
-        var result = LanesSettledAndReserved(
-            settled: .success([]), reserved: .success(.none(at: time.now())))
-        do throws(BrokerError) {
-            if !settlements.isEmpty {
-                result.settled = .success(try await settleLanes(settlements, in: stream))
-            }
-        } catch {
-            result.settled = .failure(error)
-        }
-        do throws(BrokerError) {
-            result.reserved = .success(try await reserveLanes(request, from: stream))
-        } catch {
-            result.reserved = .failure(error)
-        }
-        return result
     }
 
     public func renewLanes(

@@ -67,24 +67,13 @@ extension RemoteBroker {
             wire.reserve = request.wire(from: queue)
             let response: Godwit_V1_SettleThenReserveResponse = try await courier.word(
                 what, Words.SettleThenReserve.descriptor, wire)
-            var result = SettledAndReserved(
-                settled: .success([]), reserved: .success(Reservation(response.reserved)))
-            if response.hasSettleFailure {
-                result.settled = .failure(response.settleFailure.brokerError)
-            } else {
-                do throws(BrokerError) {
-                    result.settled = .success(
-                        try understood(
-                            response.outcomes.map { SettleOutcome($0) }, of: settlements.count,
-                            what))
-                } catch {
-                    result.settled = .failure(error)
-                }
-            }
-            if response.hasReserveFailure {
-                result.reserved = .failure(response.reserveFailure.brokerError)
-            }
-            return result
+            return SettledAndReserved(
+                settled: settled(
+                    response.outcomes, response.hasSettleFailure ? response.settleFailure : nil,
+                    of: settlements.count, what),
+                reserved: response.hasReserveFailure
+                    ? .failure(response.reserveFailure.brokerError)
+                    : .success(Reservation(response.reserved)))
         } catch {
             return SettledAndReserved(settled: .failure(error), reserved: .failure(error))
         }
@@ -248,6 +237,17 @@ extension RemoteBroker {
         _ response: Godwit_V1_OutcomesResponse, of count: Int, _ what: String
     ) throws(BrokerError) -> [SettleOutcome] {
         try understood(response.outcomes.map { SettleOutcome($0) }, of: count, what)
+    }
+
+    /// The first half of an answer to a call that settles and reserves.
+    func settled(
+        _ outcomes: [Godwit_V1_Outcome], _ failure: Godwit_V1_Failure?, of count: Int,
+        _ what: String
+    ) -> Result<[SettleOutcome], BrokerError> {
+        if let failure { return .failure(failure.brokerError) }
+        return Result { () throws(BrokerError) in
+            try understood(outcomes.map { SettleOutcome($0) }, of: count, what)
+        }
     }
 
     /// An answer that says less than was asked, or in words of a newer server, is no answer (I12).

@@ -141,17 +141,3 @@ public struct QueueServer: Service {
         }
     }
 }
-
-/// Lets every call pass, as one who may do everything.
-package struct LetIn: ServerInterceptor {
-    package init() {}
-
-    package func intercept<Input: Sendable, Output: Sendable>(
-        request: StreamingServerRequest<Input>, context: ServerContext,
-        next:
-            @Sendable (StreamingServerRequest<Input>, ServerContext) async throws ->
-            StreamingServerResponse<Output>
-    ) async throws -> StreamingServerResponse<Output> {
-        try await Caller.$current.withValue(.anybody) { try await next(request, context) }
-    }
-}

@@ -2,7 +2,6 @@
 import Godwit
 import GodwitProtos
 import GRPCCore
-import Synchronization
 
 extension QueueService {
     func work(
@@ -12,7 +11,7 @@ extension QueueService {
         guard let caller = Caller.current else { throw Caller.denial }
         let messages = request.messages
         return StreamingServerResponse { writer in
-            let entrance = WorkEntrance()
+            let entrance = StreamEntrance<WorkFloor.Seat>()
             try await withThrowingTaskGroup(of: Void.self) { tasks in
                 tasks.addTask { await read(messages, caller, entrance) }
                 defer { tasks.cancelAll() }
@@ -26,9 +25,9 @@ extension QueueService {
     /// Reads until the client closes its half, or the connection breaks.
     private func read(
         _ messages: RPCAsyncSequence<Godwit_V1_WorkRequest, any Error>, _ caller: Caller,
-        _ entrance: WorkEntrance
+        _ entrance: StreamEntrance<WorkFloor.Seat>
     ) async {
-        var opened: WorkEntrance.Opened?
+        var opened: WorkFloor.Seat?
         // Nothing is handed out any more once nothing is read.
         defer { if let opened { floor.leave(opened) } }
         do {
@@ -48,7 +47,7 @@ extension QueueService {
                         await new.desk.take(try WorkInput(message, in: new.queue, caller))
                     }
                 } catch {
-                    let refusal = Self.refusal(error)
+                    let refusal = RPCError(refusing: error)
                     guard let opened else { return entrance.end(with: refusal) }
                     return opened.desk.refuse(refusal)
                 }
@@ -63,7 +62,7 @@ extension QueueService {
 
     private func open(
         _ message: Godwit_V1_WorkRequest, _ caller: Caller
-    ) throws -> WorkEntrance.Opened {
+    ) throws -> WorkFloor.Seat {
         guard message.hasOpen else {
             throw WireError(
                 "open a Work stream", "its first message has no `open`",
@@ -88,42 +87,6 @@ extension QueueService {
             session, on: broker, queue: queue, lease: lease, isRaw: open.raw, mask: caller.mask,
             grace: limits.grace)
         return floor.join(desk, queue: queue, kinds: kinds, lease: lease, broker: broker)
-    }
-
-    private static func refusal(_ error: any Error) -> RPCError {
-        switch error {
-        case let error as RPCError: error
-        case let error as WireError: error.brokerError.rpcError
-        case let error as BrokerError: error.rpcError
-        default: RPCError(code: .internalError, message: "the stream could not be read")
-        }
-    }
-}
-
-/// Where the one that writes waits until the one that reads knows what for.
-private final class WorkEntrance: Sendable {
-    typealias Opened = WorkFloor.Seat
-
-    private let state = Mutex<Result<Opened?, RPCError>?>(nil)
-    private let signal = Signal()
-
-    func open(_ opened: Opened) {
-        state.withLock { $0 = .success(opened) }
-        signal.fire()
-    }
-
-    func end(with error: RPCError?) {
-        state.withLock { $0 = error.map { .failure($0) } ?? .success(nil) }
-        signal.fire()
-    }
-
-    /// Nil for a client that closed without a word.
-    func opened() async throws -> Opened? {
-        while true {
-            if let result = state.withLock({ $0 }) { return try result.get() }
-            if Task.isCancelled { return nil }
-            await signal.wait()
-        }
     }
 }
 

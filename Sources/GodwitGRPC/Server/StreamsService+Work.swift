@@ -2,7 +2,6 @@
 import Godwit
 import GodwitProtos
 import GRPCCore
-import Synchronization
 
 extension StreamsService {
     func workLanes(
@@ -13,7 +12,7 @@ extension StreamsService {
         let streams = try streams()
         let messages = request.messages
         return StreamingServerResponse { writer in
-            let entrance = LaneEntrance()
+            let entrance = StreamEntrance<LaneDesk>()
             try await withThrowingTaskGroup(of: Void.self) { tasks in
                 tasks.addTask { await read(messages, caller, streams, entrance) }
                 defer { tasks.cancelAll() }
@@ -34,7 +33,7 @@ extension StreamsService {
 
     private func read(
         _ messages: RPCAsyncSequence<Godwit_V1_WorkLanesRequest, any Error>, _ caller: Caller,
-        _ streams: any StreamBroker, _ entrance: LaneEntrance
+        _ streams: any StreamBroker, _ entrance: StreamEntrance<LaneDesk>
     ) async {
         var opened: (desk: LaneDesk, stream: QueueName)?
         do {
@@ -52,7 +51,7 @@ extension StreamsService {
                     guard let opened else { return }
                     try await take(message, caller, opened.desk, opened.stream)
                 } catch {
-                    let refusal = Self.refusal(error)
+                    let refusal = RPCError(refusing: error)
                     guard let opened else { return entrance.end(with: refusal) }
                     return opened.desk.refuse(refusal)
                 }
@@ -124,39 +123,5 @@ extension StreamsService {
         terms.worker = open.worker
         terms.limit = limits.credits
         return (LaneDesk(terms, on: streams, stream: stream, mask: caller.mask), stream)
-    }
-
-    private static func refusal(_ error: any Error) -> RPCError {
-        switch error {
-        case let error as RPCError: error
-        case let error as WireError: error.brokerError.rpcError
-        case let error as BrokerError: error.rpcError
-        default: RPCError(code: .internalError, message: "the stream could not be read")
-        }
-    }
-}
-
-/// Where the one that writes waits until the one that reads knows what for.
-private final class LaneEntrance: Sendable {
-    private let state = Mutex<Result<LaneDesk?, RPCError>?>(nil)
-    private let signal = Signal()
-
-    func open(_ desk: LaneDesk) {
-        state.withLock { $0 = .success(desk) }
-        signal.fire()
-    }
-
-    func end(with error: RPCError?) {
-        state.withLock { $0 = error.map { .failure($0) } ?? .success(nil) }
-        signal.fire()
-    }
-
-    /// Nil for a client that closed without a word.
-    func opened() async throws -> LaneDesk? {
-        while true {
-            if let result = state.withLock({ $0 }) { return try result.get() }
-            if Task.isCancelled { return nil }
-            await signal.wait()
-        }
     }
 }

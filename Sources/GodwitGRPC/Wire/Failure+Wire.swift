@@ -22,7 +22,7 @@ extension BrokerError {
     package var rpcError: RPCError {
         let problem = problem
         var metadata = Metadata()
-        metadata.addString(reasonText, forKey: FailureTrailer.reason)
+        metadata.addString(caseName, forKey: FailureTrailer.reason)
         for (key, text) in [
             (FailureTrailer.what, problem.what), (FailureTrailer.location, problem.location),
             (FailureTrailer.cause, problem.cause), (FailureTrailer.advice, problem.advice),
@@ -45,29 +45,6 @@ extension BrokerError {
         }
     }
 
-    private var reasonText: String {
-        switch self {
-        case .unavailable: "unavailable"
-        case .unknown: "unknown"
-        case .storageFull: "storage-full"
-        case .misconfigured: "misconfigured"
-        case .invalid: "invalid"
-        case .corrupt: "corrupt"
-        default: "unknown"
-        }
-    }
-
-    private static func named(_ reason: String, _ problem: Problem) -> BrokerError {
-        switch reason {
-        case "unavailable": .unavailable(problem)
-        case "storage-full": .storageFull(problem)
-        case "misconfigured": .misconfigured(problem)
-        case "invalid": .invalid(problem)
-        case "corrupt": .corrupt(problem)
-        default: .unknown(problem)
-        }
-    }
-
     /// What a failed call means to its caller. `isRead`: nothing can have happened, whatever failed.
     package init(_ error: any Error, what: String, location: String, isRead: Bool) {
         func problem(_ cause: String, _ advice: String) -> Problem {
@@ -86,8 +63,7 @@ extension BrokerError {
                 error.metadata[stringValues: key].first { _ in true }
                     .flatMap(PercentText.decode)?.escapedForDisplay
             }
-            self = .named(
-                reason,
+            self = Godwit_V1_Failure.Reason(caseName: reason).brokerError(
                 Problem(
                     what: text(FailureTrailer.what) ?? what,
                     location: text(FailureTrailer.location) ?? location,
@@ -123,15 +99,7 @@ extension BrokerError {
 extension Godwit_V1_Failure {
     package init(_ error: BrokerError) {
         self.init()
-        switch error {
-        case .unavailable: reason = .unavailable
-        case .unknown: reason = .unknown
-        case .storageFull: reason = .storageFull
-        case .misconfigured: reason = .misconfigured
-        case .invalid: reason = .invalid
-        case .corrupt: reason = .corrupt
-        default: reason = .unknown
-        }
+        reason = Reason(caseName: error.caseName)
         what = error.problem.what
         location = error.problem.location
         cause = error.problem.cause
@@ -139,16 +107,34 @@ extension Godwit_V1_Failure {
     }
 
     package var brokerError: BrokerError {
-        let problem = BrokerError.Problem(
-            what: what.escapedForDisplay, location: location.escapedForDisplay,
-            cause: cause.escapedForDisplay, advice: advice.escapedForDisplay)
-        switch reason {
-        case .unavailable: return .unavailable(problem)
-        case .storageFull: return .storageFull(problem)
-        case .misconfigured: return .misconfigured(problem)
-        case .invalid: return .invalid(problem)
-        case .corrupt: return .corrupt(problem)
-        case .unknown, .unspecified, .UNRECOGNIZED: return .unknown(problem)
+        reason.brokerError(
+            BrokerError.Problem(
+                what: what.escapedForDisplay, location: location.escapedForDisplay,
+                cause: cause.escapedForDisplay, advice: advice.escapedForDisplay))
+    }
+}
+
+extension Godwit_V1_Failure.Reason {
+    /// By ``BrokerError/caseName``; a word of a newer peer is `unknown`: it may have happened.
+    fileprivate init(caseName: String) {
+        switch caseName {
+        case "unavailable": self = .unavailable
+        case "storage-full": self = .storageFull
+        case "misconfigured": self = .misconfigured
+        case "invalid": self = .invalid
+        case "corrupt": self = .corrupt
+        default: self = .unknown
+        }
+    }
+
+    fileprivate func brokerError(_ problem: BrokerError.Problem) -> BrokerError {
+        switch self {
+        case .unavailable: .unavailable(problem)
+        case .storageFull: .storageFull(problem)
+        case .misconfigured: .misconfigured(problem)
+        case .invalid: .invalid(problem)
+        case .corrupt: .corrupt(problem)
+        case .unknown, .unspecified, .UNRECOGNIZED: .unknown(problem)
         }
     }
 }

@@ -139,7 +139,7 @@ public final class StoreGauges: Sendable {
             return (state.answer(look), false)
         }
         if let failure, !isLate {
-            note("\(failure)", (failure as? BrokerError)?.metricCause ?? "unknown")
+            note("\(failure)", (failure as? BrokerError)?.caseName ?? "unknown")
         }
         waiting.forEach { $0.fire() }
     }

@@ -105,6 +105,13 @@ extension StreamBroker {
     public func settleLanes(
         _ settlements: [LaneSettlement], thenReserve request: LaneRequest, from stream: QueueName
     ) async -> LanesSettledAndReserved {
+        await settleLanesInTurn(settlements, thenReserve: request, from: stream)
+    }
+
+    /// The two halves one after the other; what one is refused for does not touch the other.
+    package func settleLanesInTurn(
+        _ settlements: [LaneSettlement], thenReserve request: LaneRequest, from stream: QueueName
+    ) async -> LanesSettledAndReserved {
         var result = LanesSettledAndReserved(
             settled: .success([]), reserved: .success(.none(at: time.now())))
         do throws(BrokerError) {

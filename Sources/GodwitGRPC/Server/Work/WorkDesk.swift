@@ -174,16 +174,6 @@ final class WorkDesk: Sendable {
         }
         await news.wait()
     }
-
-    private func attempt<Value>(
-        _ body: () async throws(BrokerError) -> Value
-    ) async -> Result<Value, BrokerError> {
-        do throws(BrokerError) {
-            return .success(try await body())
-        } catch {
-            return .failure(error)
-        }
-    }
 }
 
 extension Result<Reservation, BrokerError> {

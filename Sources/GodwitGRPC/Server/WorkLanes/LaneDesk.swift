@@ -164,14 +164,4 @@ final class LaneDesk: Sendable {
             }
         }
     }
-
-    private func attempt<Value>(
-        _ body: () async throws(BrokerError) -> Value
-    ) async -> Result<Value, BrokerError> {
-        do throws(BrokerError) {
-            return .success(try await body())
-        } catch {
-            return .failure(error)
-        }
-    }
 }

@@ -2,7 +2,7 @@
 import Godwit
 import Synchronization
 
-/// Says to all streams and long polls that the server ends.
+/// Says to all that wait for long, streams and polls of a server and waits of a client, that it ends.
 package final class Closing: Sendable {
     private struct State {
         var hasBegun = false
