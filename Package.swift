@@ -15,6 +15,7 @@ let sqlite: TargetDependencyCondition? = .when(traits: ["SQLite"])
 let monitor: TargetDependencyCondition? = .when(traits: ["Monitor"])
 let http: TargetDependencyCondition? = .when(traits: ["HTTP"])
 let grpc: TargetDependencyCondition? = .when(traits: ["GRPC"])
+let ingest: TargetDependencyCondition? = .when(traits: ["Ingest"])
 
 let package = Package(
     name: "godwit",
@@ -28,6 +29,11 @@ let package = Package(
         .library(name: "GodwitHTTP", targets: ["GodwitHTTP"]),
         .library(name: "GodwitGRPC", targets: ["GodwitGRPC"]),
         .library(name: "GodwitPush", targets: ["GodwitPush"]),
+        .library(name: "GodwitIngest", targets: ["GodwitIngest"]),
+        .library(name: "AudioSignal", targets: ["AudioSignal"]),
+        .library(name: "AWSClient", targets: ["AWSClient"]),
+        .library(name: "FFmpeg", targets: ["FFmpeg"]),
+        .library(name: "SigV4", targets: ["SigV4"]),
         .library(name: "GodwitTesting", targets: ["GodwitTesting"]),
         .library(name: "MessagePack", targets: ["MessagePack"]),
         .library(name: "RedisClient", targets: ["RedisClient"]),
@@ -37,6 +43,7 @@ let package = Package(
         .executable(name: "print-fleet", targets: ["print-fleet"]),
         .executable(name: "newsletter", targets: ["newsletter"]),
         .executable(name: "fibonacci", targets: ["fibonacci"]),
+        .executable(name: "audio-ingest", targets: ["audio-ingest"]),
     ],
     traits: [
         .trait(name: "SQLite", description: "The embedded broker: one file, nothing to install."),
@@ -51,8 +58,12 @@ let package = Package(
             name: "GRPC", description: "The door for other languages, and its Swift client.",
             enabledTraits: ["Monitor"]),
         .trait(
+            name: "Ingest",
+            description: "Object stores, S3, SQS and the audio tasks: from an upload to a track.",
+            enabledTraits: ["Monitor"]),
+        .trait(
             name: "Command", description: "The godwit command.",
-            enabledTraits: ["SQLite", "Redis", "Monitor", "HTTP", "GRPC"]),
+            enabledTraits: ["SQLite", "Redis", "Monitor", "HTTP", "GRPC", "Ingest"]),
         .default(enabledTraits: ["SQLite"]),
     ],
     dependencies: [
@@ -76,6 +87,9 @@ let package = Package(
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.0"),
         .package(url: "https://github.com/apple/swift-system", from: "1.5.0"),
+        .package(
+            url: "https://github.com/apple/swift-configuration", from: "1.4.0",
+            traits: ["JSON", "CommandLineArguments"]),
     ],
     targets: [
         .target(name: "MessagePack", swiftSettings: settings),
@@ -195,6 +209,49 @@ let package = Package(
                 .product(name: "SwiftProtobuf", package: "swift-protobuf", condition: grpc),
             ],
             swiftSettings: settings),
+        .target(
+            name: "SigV4",
+            dependencies: [.product(name: "Crypto", package: "swift-crypto", condition: ingest)],
+            swiftSettings: settings),
+        .target(
+            name: "AWSClient",
+            dependencies: [
+                "SigV4",
+                .product(name: "AsyncHTTPClient", package: "async-http-client", condition: ingest),
+                .product(name: "Crypto", package: "swift-crypto", condition: ingest),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio", condition: ingest),
+                .product(name: "NIOFoundationCompat", package: "swift-nio", condition: ingest),
+                .product(name: "NIOHTTP1", package: "swift-nio", condition: ingest),
+                .product(name: "NIOPosix", package: "swift-nio", condition: ingest),
+                .product(name: "_NIOFileSystem", package: "swift-nio", condition: ingest),
+            ],
+            swiftSettings: settings),
+        // Why without dependencies: signals are arithmetic; whoever has samples can use it.
+        .target(name: "AudioSignal", swiftSettings: settings),
+        .target(
+            name: "FFmpeg",
+            dependencies: [
+                "AudioSignal",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Subprocess", package: "swift-subprocess", condition: ingest),
+                .product(name: "SystemPackage", package: "swift-system", condition: ingest),
+            ],
+            swiftSettings: settings),
+        .target(
+            name: "GodwitIngest",
+            dependencies: [
+                "AWSClient", "AudioSignal", "FFmpeg", "Godwit", "GodwitMonitor",
+                .product(
+                    name: "Configuration", package: "swift-configuration", condition: ingest),
+                .product(name: "Crypto", package: "swift-crypto", condition: ingest),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio", condition: ingest),
+                .product(name: "NIOPosix", package: "swift-nio", condition: ingest),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "SystemPackage", package: "swift-system", condition: ingest),
+            ],
+            swiftSettings: settings),
         .target(name: "GodwitTesting", dependencies: ["Godwit"], swiftSettings: settings),
         .executableTarget(
             name: "GodwitCLI",
@@ -292,6 +349,85 @@ let package = Package(
                 .product(name: "SystemPackage", package: "swift-system", condition: command),
             ],
             path: "Examples/fibonacci/fibonacci", swiftSettings: settings),
+        .executableTarget(
+            name: "audio-ingest",
+            dependencies: [
+                "AWSClient", "AudioSignal", "FFmpeg", "Godwit", "GodwitIngest", "GodwitMonitor",
+                "GodwitRedis", "GodwitSQLite",
+                .product(
+                    name: "ArgumentParser", package: "swift-argument-parser", condition: command),
+                .product(
+                    name: "Configuration", package: "swift-configuration", condition: command),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+                .product(name: "SystemPackage", package: "swift-system", condition: command),
+            ],
+            path: "Examples/audio-ingest", swiftSettings: settings),
+        .testTarget(
+            name: "SigV4Tests",
+            dependencies: ["SigV4"], swiftSettings: settings),
+        .testTarget(
+            name: "AWSClientTests",
+            dependencies: [
+                "AWSClient", "SigV4", "TestAWS",
+                .product(name: "AsyncHTTPClient", package: "async-http-client", condition: ingest),
+                .product(name: "Crypto", package: "swift-crypto", condition: ingest),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio", condition: ingest),
+                .product(name: "NIOHTTP1", package: "swift-nio", condition: ingest),
+                .product(name: "NIOPosix", package: "swift-nio", condition: ingest),
+            ],
+            swiftSettings: settings),
+        // Why apart: a server that verifies signatures, one that fails, and moto, for three suites.
+        .target(
+            name: "TestAWS",
+            dependencies: [
+                "SigV4",
+                .product(name: "Crypto", package: "swift-crypto", condition: ingest),
+                .product(name: "NIOCore", package: "swift-nio", condition: ingest),
+                .product(name: "NIOHTTP1", package: "swift-nio", condition: ingest),
+                .product(name: "NIOPosix", package: "swift-nio", condition: ingest),
+            ],
+            path: "Tests/TestAWS", swiftSettings: settings),
+        .testTarget(
+            name: "AudioSignalTests", dependencies: ["AudioSignal"],
+            exclude: ["scripts"], swiftSettings: settings),
+        .testTarget(
+            name: "FFmpegTests",
+            dependencies: [
+                "AudioSignal", "FFmpeg",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Subprocess", package: "swift-subprocess", condition: ingest),
+                .product(name: "SystemPackage", package: "swift-system", condition: ingest),
+            ],
+            swiftSettings: settings),
+        .testTarget(
+            name: "GodwitIngestTests",
+            dependencies: [
+                "AWSClient", "AudioSignal", "FFmpeg", "Godwit", "GodwitIngest", "GodwitMonitor",
+                "GodwitSQLite", "GodwitTesting", "SigV4", "TestAWS",
+                .product(name: "AsyncHTTPClient", package: "async-http-client", condition: ingest),
+                .product(
+                    name: "Configuration", package: "swift-configuration", condition: ingest),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio", condition: ingest),
+                .product(name: "NIOHTTP1", package: "swift-nio", condition: ingest),
+                .product(name: "NIOPosix", package: "swift-nio", condition: ingest),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "SystemPackage", package: "swift-system", condition: ingest),
+            ],
+            swiftSettings: settings),
+        .testTarget(
+            name: "AudioIngestTests",
+            // Why the program: it is run, and so must be built with the tests.
+            dependencies: [
+                "AudioSignal", "Godwit", "GodwitIngest", "GodwitSQLite", "TestAWS", "TestRedis",
+                "audio-ingest",
+                .product(name: "Subprocess", package: "swift-subprocess", condition: ingest),
+                .product(name: "SystemPackage", package: "swift-system", condition: ingest),
+            ],
+            exclude: ["scripts"], swiftSettings: settings),
         .testTarget(
             name: "FibonacciTests",
             dependencies: [
