@@ -21,7 +21,8 @@ extension SIMD8<Float> {
 
     @inline(__always) fileprivate var nearest: SIMD8<Float> { (self + magic) - magic }
 
-    @inline(__always) fileprivate func clamped(_ low: Float, _ high: Float) -> SIMD8<Float> {
+    /// Between two bounds; what is no number becomes 0.
+    @inline(__always) func clamped(_ low: Float, _ high: Float) -> SIMD8<Float> {
         let (lows, highs) = (SIMD8(repeating: low), SIMD8(repeating: high))
         var result = self
         result.replace(with: lows, where: result .< lows)

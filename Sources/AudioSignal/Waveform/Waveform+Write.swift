@@ -18,10 +18,9 @@ extension Waveform {
     ) throws(E) {
         let bits = bits ?? self.bits
         precondition(bits == 8 || bits == 16, "a value has 8 or 16 bits")
-        switch format {
-        case .dat: try writeBinary(bits, body)
-        case .json: try writeText(bits, body)
-        }
+        try body(head(of: format, length: length, bits: bits).span)
+        try writeBody(as: format, bits: bits, after: 0, body)
+        if format == .json { try body(Self.tail.span) }
     }
 
     /// All of a file at once: for short ones.
@@ -33,57 +32,55 @@ extension Waveform {
         return all
     }
 
-    private func writeBinary<E: Error>(
-        _ bits: Int, _ body: (Span<UInt8>) throws(E) -> Void
-    ) throws(E) {
-        let single = channels == 1
-        var buffer: [UInt8] = []
-        buffer.reserveCapacity(1 << 16)
-        func field(_ value: Int) {
-            for shift in stride(from: 0, to: 32, by: 8) {
-                buffer.append(UInt8(truncatingIfNeeded: value >> shift))
+    /// What ends a JSON file.
+    static let tail = Array("]}\n".utf8)
+
+    /// What stands before the values.
+    func head(of format: FileFormat, length: Int, bits: Int) -> [UInt8] {
+        switch format {
+        case .dat:
+            let single = channels == 1
+            var fields = [single ? 1 : 2, bits == 8 ? 1 : 0, sampleRate, samplesPerPixel, length]
+            if !single { fields.append(channels) }
+            return fields.flatMap { field in
+                (0..<4).map { UInt8(truncatingIfNeeded: field >> (8 * $0)) }
             }
+        case .json:
+            return Array(
+                """
+                {"version":2,"channels":\(channels),"sample_rate":\(sampleRate),\
+                "samples_per_pixel":\(samplesPerPixel),"bits":\(bits),"length":\(length),"data":[
+                """.utf8)
         }
-        for value in [single ? 1 : 2, bits == 8 ? 1 : 0, sampleRate, samplesPerPixel, length] {
-            field(value)
-        }
-        if !single { field(channels) }
-        for piece in pairs.pieces {
-            for value in piece {
-                if bits == 8 {
-                    buffer.append(UInt8(bitPattern: Int8(value / 256)))
-                } else {
-                    buffer.append(UInt8(truncatingIfNeeded: value))
-                    buffer.append(UInt8(truncatingIfNeeded: value >> 8))
-                }
-            }
-            try body(buffer.span)
-            buffer.removeAll(keepingCapacity: true)
-        }
-        if !buffer.isEmpty { try body(buffer.span) }
     }
 
-    private func writeText<E: Error>(
-        _ bits: Int, _ body: (Span<UInt8>) throws(E) -> Void
+    /// The values, of which so many were written before.
+    func writeBody<E: Error>(
+        as format: FileFormat, bits: Int, after written: Int,
+        _ body: (Span<UInt8>) throws(E) -> Void
     ) throws(E) {
         var text = TextBuffer()
-        text.add(
-            "{\"version\":2,\"channels\":\(channels),\"sample_rate\":\(sampleRate),"
-                + "\"samples_per_pixel\":\(samplesPerPixel),\"bits\":\(bits),\"length\":\(length),"
-                + "\"data\":[")
-        var first = true
+        var first = written == 0
         for piece in pairs.pieces {
             for value in piece {
-                if !first { text.add(UInt8(ascii: ",")) }
-                first = false
-                text.add(Int(bits == 8 ? value / 256 : value))
-                if text.bytes.count >= 1 << 16 {
-                    try body(text.bytes.span)
-                    text.clear()
+                // Toward zero: −255…255 become 0.
+                let value = bits == 8 ? value / 256 : value
+                switch format {
+                case .dat:
+                    text.add(UInt8(truncatingIfNeeded: value))
+                    if bits == 16 { text.add(UInt8(truncatingIfNeeded: value >> 8)) }
+                case .json:
+                    if !first { text.add(UInt8(ascii: ",")) }
+                    first = false
+                    text.add(Int(value))
+                    if text.bytes.count >= 1 << 16 {
+                        try body(text.bytes.span)
+                        text.clear()
+                    }
                 }
             }
+            if !text.bytes.isEmpty { try body(text.bytes.span) }
+            text.clear()
         }
-        text.add("]}\n")
-        try body(text.bytes.span)
     }
 }

@@ -15,14 +15,13 @@ public struct Waveform: Sendable, Hashable {
     public let channels: Int
     /// 8 or 16: what is written where the writer is not told otherwise.
     public var bits: Int
-    var pairs: PairStorage
+    var pairs = PairStorage()
 
     init(sampleRate: Int, samplesPerPixel: Int, channels: Int, bits: Int) {
         self.sampleRate = sampleRate
         self.samplesPerPixel = samplesPerPixel
         self.channels = channels
         self.bits = bits
-        pairs = PairStorage(valuesPerPixel: 2 * channels)
     }
 
     /// Pixels, which is pairs per channel.

@@ -12,7 +12,7 @@ public struct WaveformBuilder: SampleConsumer, Sendable {
     private let amplitude: WaveformOptions.Amplitude
     private let mixes: Bool
     private var toSkip: Int
-    private var waveform: Waveform
+    var waveform: Waveform
     /// Of the pixel that is being filled, for each channel of the waveform.
     private var low: [Int32]
     private var high: [Int32]
