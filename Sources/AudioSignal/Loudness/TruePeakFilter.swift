@@ -118,7 +118,8 @@ struct TruePeakFilter: Sendable {
     @inline(__always)
     private func magnitude(_ x: Lanes) -> Lanes {
         unsafeBitCast(
-            unsafeBitCast(x, to: SIMD8<UInt32>.self) & SIMD8(repeating: 0x7fff_ffff), to: Lanes.self)
+            unsafeBitCast(x, to: SIMD8<UInt32>.self) & SIMD8(repeating: 0x7fff_ffff), to: Lanes.self
+        )
     }
 
     /// Kaiser's window (Kaiser 1974), 1 in the middle, for x from −1 to 1.
