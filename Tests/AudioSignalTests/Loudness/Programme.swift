@@ -14,11 +14,11 @@ struct Programme {
     static let rates = [44_100, 48_000, 96_000, 69_313]
 
     init(
-        rate: Int, channels: Int = 2, layout: [AudioFormat.Channel] = [],
+        rate: Int, channels: Int = 2, layout: [AudioFormat.Channel] = [], truePeak: Bool = false,
         watch: ((LoudnessMeter, Double) -> Void)? = nil
     ) {
         format = AudioFormat(sampleRate: rate, channels: channels, samples: .float, layout: layout)
-        meter = LoudnessMeter(format: format)
+        meter = LoudnessMeter(format: format, truePeak: truePeak)
         self.watch = watch
     }
 
