@@ -72,7 +72,9 @@ import Testing
             if Int.random(in: 0..<40, using: &random) == 0 {
                 level = Float.random(in: 0.01...1, using: &random)
             }
-            samples[index] = level * Float.random(in: -1...1, using: &random)
+            // Smooth enough for a crest to lie anywhere, not only half way between two samples.
+            let step = Float.random(in: -1...1, using: &random)
+            samples[index] = level * step + 0.8 * (index > 0 ? samples[index - 1] : 0)
         }
         let padded = [Float](repeating: 0, count: 24) + samples + [Float](repeating: 0, count: 24)
         var most = 0.0
