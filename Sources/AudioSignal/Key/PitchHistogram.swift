@@ -22,6 +22,8 @@ package struct PitchHistogram: Sendable {
 
     private var share = 0.0
     private let step: Double
+    /// The power at the peak of a sine of −90 dBFS.
+    private let silence: Float
     private let range: Range<Int>
     private var logarithms: [Double]
     private var peaks: [(frequency: Double, weight: Double)] = []
@@ -30,6 +32,7 @@ package struct PitchHistogram: Sendable {
     package init(rate: Double, length: Int) {
         weights = [Double](repeating: 0, count: Self.octaves * 12 * Self.stepsPerSemitone)
         step = rate / Double(length)
+        silence = Float(pow(Double(length) / 4 * 3.162e-5, 2))
         let first = max(2, Int(55 / step))
         let last = min(length / 2 - 2, Int(min(3500, 0.42 * rate) / step))
         range = first..<max(first, last)
@@ -43,7 +46,7 @@ package struct PitchHistogram: Sendable {
             top = max(top, power[bin])
             total += power[bin]
         }
-        guard top > 1e-7, total.isFinite else { return }
+        guard top > silence, total.isFinite, top > 1e-9 * around(power) else { return }
         frames += 1
         // Why: an exact zero has no logarithm, and below this nothing is heard beside the peak.
         let least = top * 1e-7
@@ -75,6 +78,11 @@ package struct PitchHistogram: Sendable {
         let (from, to) = (max(0, bin - arm), min(power.count, bin + arm + 1))
         let mean = (logarithms[to] - logarithms[from]) / Double(to - from)
         return Double(log(power[bin])) > mean + 2.772_588_722
+    }
+
+    /// The strongest of the bins beneath the range: under a large offset the rest is rounding.
+    private func around(_ power: UnsafeBufferPointer<Float>) -> Float {
+        power[..<range.lowerBound].max() ?? 0
     }
 
     private func frequency(of bin: Int, _ power: UnsafeBufferPointer<Float>) -> Double {
