@@ -15,7 +15,10 @@ extension PitchHistogram {
             sum += weights[bin]
         }
         guard sum > 0 else { return (0, 0) }
-        return (atan2(y, x) / (2 * Double.pi) * 100, (x * x + y * y).squareRoot() / sum)
+        // Why: choirs and organs agree on little; then what most music is tuned to is the better guess.
+        return (
+            atan2(y, x + 0.1 * sum) / (2 * Double.pi) * 100, (x * x + y * y).squareRoot() / sum
+        )
     }
 
     /// The weight of each pitch class from C on, after the whole was turned by the tuning.
