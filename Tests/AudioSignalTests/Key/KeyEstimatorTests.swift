@@ -58,6 +58,25 @@ func isRight(_ estimate: KeyEstimate?, _ piece: Composer.Piece) -> Bool {
         }
     }
 
+    @Test(arguments: [-45.0, 45])
+    func `the pitch classes of a piece are those that it has in tune`(cents: Double) {
+        func classes(_ cents: Double) -> [Double] {
+            var composer = Composer(seed: 11)
+            let samples = composer.play(
+                .init(
+                    tonic: 3, minor: true, progression: 1, harmonic: true, timbre: .plucked,
+                    cents: cents, clean: 30))
+            var estimator = KeyEstimator(
+                format: AudioFormat(sampleRate: Composer.rate, channels: 1))
+            estimator.add(samples.span)
+            let classes = estimator.evidence.classes
+            let length = classes.reduce(0) { $0 + $1 * $1 }.squareRoot()
+            return classes.map { $0 / length }
+        }
+        let likeness = zip(classes(0), classes(cents)).reduce(0) { $0 + $1.0 * $1.1 }
+        #expect(likeness > 0.98)
+    }
+
     @Test func `a piece moved by n semitones moves its key by n`() throws {
         for minor in [false, true] {
             for tonic in 0..<12 {
