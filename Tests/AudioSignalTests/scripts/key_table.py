@@ -7,7 +7,7 @@ Each may be absent; its rows are then left out, and the table says so.
 
     key_table.py CLIPS.json --analyze 'audio-ingest analyze {} -o json' [--answers CACHE.json]
 
-CLIPS.json: [{"wav": path, "key": "C# minor", "set": name, "split": "dev" | "test"}, …]; key_corpus.py makes one.
+CLIPS.json: [{"wav": path, "key": "C# minor", "set": name, "split": "dev" | "test"}, …].
 --ours FILE.tsv takes lines of `path<TAB>key scale` in place of --analyze. Answers are cached, so a
 run that was stopped goes on where it was.
 MIREX weights: the key 1, a fifth off 0.5, the relative 0.3, the parallel 0.2.
