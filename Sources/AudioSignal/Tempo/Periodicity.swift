@@ -61,7 +61,7 @@ package struct Periodicity: Sendable {
     }
 
     /// The average at a lag that need not be whole; 0 beyond the last.
-    func at(_ lag: Double, register: Int = 0) -> Float {
+    package func at(_ lag: Double, register: Int = 0) -> Float {
         let whole = Int(lag)
         guard whole >= 0, whole + 1 < Self.lags, windows > 0 else { return 0 }
         let part = Float(lag - Double(whole))
