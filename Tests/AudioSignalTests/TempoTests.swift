@@ -45,6 +45,21 @@ import Testing
         #expect(tempo.confidence > 0.3)
     }
 
+    @Test(arguments: [67.3, 97.3, 121.7, 152.9])
+    func `a minute played unevenly to a hundredth`(_ bpm: Double) throws {
+        // Each click up to 10 ms early or late: only all of them together tell so much.
+        var sound = [Float](repeating: 0, count: 60 * 44_100)
+        var dice = Dice(UInt64(bpm))
+        for beat in 0..<Int(59 * bpm / 60) {
+            let start = 0.2 + Double(beat) * 60 / bpm + dice.between(-0.01, 0.01)
+            for index in Int(start * 44_100)..<Int(start * 44_100) + 220 {
+                sound[index] = dice.noise()
+            }
+        }
+        let tempo = try #require(estimate(sound))
+        #expect(abs(tempo.bpm - bpm) < 0.01)
+    }
+
     @Test func `the alternatives are half, double and two thirds, likeliest first`() throws {
         let tempo = try #require(estimate(TempoClip(160, seed: Self.seed).render()))
         let ratios = tempo.alternatives.map { $0 / tempo.bpm }

@@ -27,11 +27,8 @@ public struct TempoEstimator: SampleConsumer, Sendable {
     private var sum: Float = 0
     private var summed = 0
     private var mono: [Float] = []
-    /// Moments of the envelope since sound began; 0 in a silent lead-in.
-    private var sounding = 0
-
-    /// That sound begins is no beat: until the first frames are past the start, everything rises.
-    private static let start = 6
+    /// Whether the silent lead-in is over.
+    private var sounding = false
 
     public init(format: AudioFormat) {
         channels = max(1, format.channels)
@@ -77,9 +74,8 @@ public struct TempoEstimator: SampleConsumer, Sendable {
         let sound = mono
         mono.removeAll(keepingCapacity: true)
         envelope?.add(sound.span) { onset, sounds in
-            guard sounds || sounding > 0 else { return }
-            sounding += 1
-            history.append(sounding > Self.start ? onset : Onset())
+            sounding = sounding || sounds
+            if sounding { history.append(onset) }
         }
     }
 }

@@ -6,7 +6,7 @@ Needs the programs `aubio` and `aubiotrack` (Debian: aubio-tools) and the packag
 numpy and soundfile), and a clips.jsonl that the suite `Tempo export` wrote:
 
     TEMPO_OUT=test TEMPO_CLIPS=20261122:400 swift test -c release --filter 'Tempo export'
-    tempo_table.py test/clips.jsonl
+    OMP_NUM_THREADS=1 tempo_table.py test/clips.jsonl
 
 Acc1: the tempo itself; Acc2: or its half, double, third or triple; each at 4 %, 1 % and 0.1 %. The
 tempo of aubiotrack is the median distance of its beats; that of librosa.beat.beat_track is what it
