@@ -240,7 +240,7 @@ func storeFailure(_ body: () async throws -> Void) async throws -> StoreError? {
     @Test(arguments: [StoreKind.directory, .verifying])
     func `of many who put at once where nothing lies one wins`(_ kind: StoreKind) async throws {
         try await withStore(kind) { (store, _) async throws in
-            let winners = try await withThrowingTaskGroup(of: UInt8?.self) { group in
+            let winners = try await withThrowingTaskGroup(of: UInt8?.self) { (group) -> [UInt8] in
                 for number in UInt8(0)..<20 {
                     group.addTask {
                         let outcome = try await store.put(
@@ -248,7 +248,9 @@ func storeFailure(_ body: () async throws -> Void) async throws -> StoreError? {
                         return outcome == .exists ? nil : number
                     }
                 }
-                return try await group.reduce(into: []) { if let number = $1 { $0.append(number) } }
+                var winners: [UInt8] = []
+                for try await number in group.compactMap({ $0 }) { winners.append(number) }
+                return winners
             }
             #expect(winners.count == 1)
             #expect(try await store.bytes("a") == winners)
