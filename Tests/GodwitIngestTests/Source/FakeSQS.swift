@@ -101,8 +101,10 @@ final class FakeSQS: Sendable {
         let (result, continuations, signals) = state.withLock {
             state -> (R, [CheckedContinuation<Void, Never>], [Signal]) in
             let result = body(&state)
-            let ready = state.watchers.filter { $0.0(state) }.map(\.1)
-            state.watchers.removeAll { $0.0(state) }
+            let watchers = state.watchers
+            state.watchers = []
+            state.watchers = watchers.filter { [state] in !$0.0(state) }
+            let ready = watchers.filter { [state] in $0.0(state) }.map(\.1)
             return (result, ready, Array(state.waiting.values))
         }
         continuations.forEach { $0.resume() }

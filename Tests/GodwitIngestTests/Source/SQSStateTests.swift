@@ -35,7 +35,7 @@ import Testing
     @Test func `what failed goes first, later each time, and a success ends that`() {
         var batcher = DeleteBatcher()
         for number in 1...12 as ClosedRange<UInt64> { batcher.add(entry(number), at: start) }
-        guard let first = batcher.next(at: start, isFlushing: false) else { return #expect(Bool(false)) }
+        guard let first = batcher.next(at: start, isFlushing: false) else { return }
         batcher.failed(first, at: start)
         #expect(batcher.count == 12)
         #expect(batcher.next(at: start + .milliseconds(49), isFlushing: true) == nil)
@@ -73,7 +73,7 @@ import Testing
         let one = state.take(at: start)
         #expect(one?.message.id == "a")
         #expect(state.nextPoll() == 3)
-        #expect(state.finished(1))
+        #expect(state.finished(1) == true)
         // What only waits for its delete takes no room.
         _ = state.received([], asked: 3, at: start)
         #expect(state.nextPoll() == 4)
@@ -106,15 +106,15 @@ import Testing
             let extensions = state.toExtend(at: now)
             if extensions.isEmpty { break }
             state.extended(extensions, sentAt: now)
-            #expect(state.lose([], at: now).ids.isEmpty)
+            #expect(state.lose([], at: now).ids == [])
             now = now + .seconds(10)
         }
         #expect(state.nextLoss == start + .seconds(43_200))
-        #expect(state.lose([], at: start + .seconds(43_199)).told.isEmpty)
+        #expect(state.lose([], at: start + .seconds(43_199)).told == [])
         let (ids, told) = state.lose([], at: start + .seconds(43_200))
         #expect(ids == ["a"])
         #expect(told == [1])
-        #expect(!state.finished(1))
+        #expect(state.finished(1) == false)
         #expect(state.handled == 0)
     }
 
@@ -122,7 +122,7 @@ import Testing
         var state = state()
         _ = state.nextPoll()
         _ = state.received(messages("a", "b"), asked: 5, at: start)
-        #expect(state.lose([1], at: start).told.isEmpty)
+        #expect(state.lose([1], at: start).told == [])
         #expect(state.take(at: start)?.message.id == "b")
         _ = state.nextPoll()
         _ = state.received(messages("c"), asked: 4, at: start)
@@ -142,7 +142,7 @@ import Testing
         #expect(state.received(messages("d"), asked: 2, at: start) == ["r-d"])
         #expect(!state.isDrained)
         #expect(state.toExtend(at: start).map(\.receipt) == ["r-a"])
-        #expect(state.finished(1))
+        #expect(state.finished(1) == true)
         #expect(state.isDrained)
         #expect(state.stop() == [])
     }
@@ -156,6 +156,6 @@ import Testing
         let (told, receipts) = state.endGrace()
         #expect(told == [1])
         #expect(receipts == ["r-a"])
-        #expect(!state.finished(1))
+        #expect(state.finished(1) == false)
     }
 }

@@ -54,6 +54,16 @@ public struct SQSSource: MessageSource {
         name = "sqs://" + (queue.split(separator: "/").last.map(String.init) ?? queue)
     }
 
+    /// Over connections that are kept apart already.
+    public init(
+        queue: String, over connections: SQSConnections,
+        options: SQSSourceOptions = SQSSourceOptions(), time: any TimeSource = SystemTime()
+    ) {
+        self.init(
+            queue: queue, polling: connections.polling, settling: connections.settling,
+            options: options, time: time)
+    }
+
     /// Receives until cancelled or shut down gracefully.
     ///
     /// A service that can't be reached is asked again. One that refuses (no such queue, not allowed) five
