@@ -50,14 +50,14 @@ public struct DirectorySource: MessageSource {
         "~", ".tmp", ".temp", ".part", ".partial", ".crdownload", ".download", ".filepart", ".swp",
     ]
 
-    static func isPassedOver(_ name: String) -> Bool {
+    private static func isPassedOver(_ name: String) -> Bool {
         let lowered = name.lowercased()
         return name.hasPrefix(".") || name.hasPrefix("#")
             || unfinished.contains { lowered.hasSuffix($0) }
     }
 
     /// Every plain file, by the path below `directory`; folders deeper than 32 are passed over.
-    static func scan(_ directory: FilePath) throws(StoreError) -> [ObjectInfo] {
+    package static func scan(_ directory: FilePath) throws(StoreError) -> [ObjectInfo] {
         var found: [ObjectInfo] = []
         var folders: [(path: FilePath, key: String, depth: Int)] = [(directory, "", 0)]
         while let folder = folders.popLast() {

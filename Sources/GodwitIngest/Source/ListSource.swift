@@ -102,11 +102,12 @@ struct ListSource: Sendable {
         await withTaskGroup(of: (MessageID, SourceVerdict).self) { group in
             var state = before
             var running = 0
-            while !stop.isFired, let item = state.next() {
+            while true {
                 if running == concurrency, let (id, verdict) = await group.next() {
                     state.settled(id, verdict, at: time.now())
                     running -= 1
                 }
+                guard !stop.isFired, let item = state.next() else { break }
                 running += 1
                 group.addTask { (item.id, await one(item, handle)) }
             }

@@ -97,7 +97,10 @@ final class FakeSQS: Sendable {
         }
     }
 
-    private func change<R: Sendable>(_ body: (inout State) -> sending R) -> R {
+    /// A receive wakes nobody: it would wake itself.
+    private func change<R: Sendable>(
+        wakes: Bool = true, _ body: (inout State) -> sending R
+    ) -> R {
         let (result, continuations, signals) = state.withLock {
             state -> (R, [CheckedContinuation<Void, Never>], [Signal]) in
             let result = body(&state)
@@ -108,7 +111,7 @@ final class FakeSQS: Sendable {
             return (result, ready, Array(state.waiting.values))
         }
         continuations.forEach { $0.resume() }
-        signals.forEach { $0.fire() }
+        if wakes { signals.forEach { $0.fire() } }
         return result
     }
 
@@ -232,7 +235,7 @@ final class FakeSQS: Sendable {
         while true {
             let now = clock.now()
             let signal = Signal()
-            let (taken, broken) = change { state -> ([Message], Bool) in
+            let (taken, broken) = change(wakes: false) { state -> ([Message], Bool) in
                 var taken: [Message] = []
                 for index in (state.queues[queue] ?? []).indices where taken.count < count {
                     guard var message = state.queues[queue]?[index], message.visibleAt <= now else {
