@@ -51,7 +51,8 @@ package func shown(_ text: String, _ most: Int = 200) -> String {
         let isPlain =
             switch scalar.properties.generalCategory {
             case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .privateUse,
-                .unassigned: false
+                .unassigned:
+                false
             default: true
             }
         out.unicodeScalars.append(isPlain ? scalar : "\u{fffd}")

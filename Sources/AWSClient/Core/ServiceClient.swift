@@ -321,3 +321,26 @@ extension Fault {
     /// Of a request without an answer.
     init(reason: String) { message = reason }
 }
+
+extension ServiceClient {
+    /// What to do after a body broke off for the `failures`th time in a row.
+    func decide(broken failures: Int) -> RetryDecision {
+        var tries = RetryDecision.Tries()
+        tries.failures = failures
+        return RetryDecision.decide(.broken, tries, retry, random: surroundings.random())
+    }
+
+    func pause(_ wait: Duration, _ name: String) async throws(AWSError) {
+        do {
+            try await surroundings.sleep(wait)
+        } catch {
+            throw AWSError(.cancelled, "\(name) was cancelled")
+        }
+    }
+
+    /// Sends what clears up, whether this task is cancelled or not; what becomes of it is not told.
+    func sendShielded(_ request: ServiceRequest) async {
+        // Why a task of its own: it is waited for here, and cancelling does not reach it.
+        await Task { _ = try? await send(request, timeout: .seconds(10)) }.value
+    }
+}

@@ -105,7 +105,8 @@ public final class CredentialProvider: Sendable {
         throw AWSError(
             .denied,
             "no credentials were found in \(sources.map(\.name).joined(separator: ", ")): set "
-                + "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or give this machine a role")
+                + "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or give this machine a role"
+        )
     }
 
     private func waitForRefresh() async {

@@ -65,7 +65,8 @@ struct SharedFiles: CredentialSource {
     ) throws(AWSError) -> [String: String]? {
         guard let data = FileManager.default.contents(atPath: path) else { return nil }
         guard data.count <= 1 << 20, let text = String(data: data, encoding: .utf8) else {
-            throw AWSError(.denied, "\(shown(path)) is no settings file of AWS: not text, or too large")
+            throw AWSError(
+                .denied, "\(shown(path)) is no settings file of AWS: not text, or too large")
         }
         return Self.section(names, of: text)
     }

@@ -58,7 +58,8 @@ struct WebIdentityCredentials: CredentialSource {
                 "AssumeRoleWithWebIdentity", method: "POST",
                 headers: [Field("content-type", "application/x-www-form-urlencoded")],
                 body: .bytes(Array(form.utf8)), isSigned: false), timeout: .seconds(10))
-        let found = try XMLTree.parse(answer.body)["AssumeRoleWithWebIdentityResult"]?["Credentials"]
+        let found = try XMLTree.parse(answer.body)["AssumeRoleWithWebIdentityResult"]?[
+            "Credentials"]
         guard let id = found?["AccessKeyId"]?.text, let secret = found?["SecretAccessKey"]?.text,
             let token = found?["SessionToken"]?.text,
             let end = (found?["Expiration"]?.text).flatMap(instant)
