@@ -135,14 +135,19 @@ private final class Script: SQSTransport {
         await #expect(throws: SQSError.self) {
             _ = try await client.send(SQSNewMessage(big.body + big.body), to: url)
         }
-        await #expect(throws: SQSError.self) { _ = try await client.send(SQSNewMessage(""), to: url) }
+        await #expect(throws: SQSError.self) {
+            _ = try await client.send(SQSNewMessage(""), to: url)
+        }
         #expect(script.calls.isEmpty)
     }
 
     @Test func `durations become whole seconds within the limits, never too early`() async throws {
         let script = Script(#"{"Successful":[{"Id":"0"}]}"#)
         _ = try await SQSClient(script).changeVisibility(
-            [("a", .milliseconds(1500)), ("b", .seconds(99_999)), ("c", .seconds(-1)), ("d", .zero)],
+            [
+                ("a", .milliseconds(1500)), ("b", .seconds(99_999)), ("c", .seconds(-1)),
+                ("d", .zero),
+            ],
             in: url)
         let entries = script.body()["Entries"] as? [[String: Any]]
         #expect(entries?.compactMap { $0["VisibilityTimeout"] as? Int } == [2, 43_200, 0, 0])
@@ -192,11 +197,15 @@ private final class Script: SQSTransport {
         let script = Script(
             SQSReply(
                 status: 400, queryError: "A\u{1B}[2J;Sender",
-                body: Array("{\"message\":\"\\u001b[31m\\u202e\(String(repeating: "x", count: 5000))\"}".utf8)))
+                body: Array(
+                    "{\"message\":\"\\u001b[31m\\u202e\(String(repeating: "x", count: 5000))\"}"
+                        .utf8)))
         do throws(SQSError) {
             _ = try await SQSClient(script).url(of: "q")
         } catch {
-            #expect(!error.description.unicodeScalars.contains { $0.value < 0x20 || $0.value == 0x202E })
+            #expect(
+                !error.description.unicodeScalars.contains { $0.value < 0x20 || $0.value == 0x202E }
+            )
             #expect(error.description.utf8.count < 1000)
         }
     }

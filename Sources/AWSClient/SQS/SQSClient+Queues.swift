@@ -115,7 +115,8 @@ extension RedrivePolicy {
         }
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        let wire = Wire(deadLetterTargetArn: deadLetterTarget, maxReceiveCount: "\(maxReceiveCount)")
+        let wire = Wire(
+            deadLetterTargetArn: deadLetterTarget, maxReceiveCount: "\(maxReceiveCount)")
         return (try? encoder.encode(wire)).map { String(decoding: $0, as: UTF8.self) } ?? "{}"
     }
 }

@@ -76,7 +76,8 @@ extension SQSClient {
     ) throws(SQSError) {
         guard count <= batch else {
             throw .invalid(
-                "\(operation) to '\(SQSError.shown(queue))': \(count) entries, \(batch) are allowed")
+                "\(operation) to '\(SQSError.shown(queue))': \(count) entries, \(batch) are allowed"
+            )
         }
     }
 }

@@ -23,7 +23,8 @@ public struct DeadLetterFolder: Sendable, Hashable {
             "source": .string(source), "id": .string(message.id), "body": .string(message.body),
             "reason": .string(reason), "receive_count": .signed(Int64(message.receiveCount)),
         ])
-        let file = path.appending("\(message.id.filter { $0.isLetter || $0.isNumber || $0 == "-" }).json")
+        let file = path.appending(
+            "\(message.id.filter { $0.isLetter || $0.isNumber || $0 == "-" }).json")
         do {
             try FileManager.default.createDirectory(
                 atPath: path.string, withIntermediateDirectories: true)

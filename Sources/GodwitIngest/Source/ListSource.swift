@@ -75,7 +75,8 @@ struct ListSource: Sendable {
                 if case .config = error, failures >= 5 { throw error }
                 Logger.current.warning("could not list \(name), trying again: \(error)")
             }
-            let pause = min(max(.seconds(60), options.interval), options.interval * (1 << min(failures, 6)))
+            let pause = min(
+                max(.seconds(60), options.interval), options.interval * (1 << min(failures, 6)))
             await stop.wait(upTo: pause, time)
         }
     }
@@ -128,13 +129,15 @@ struct ListSource: Sendable {
         let verdict = await handle(message)
         guard case .dead(let reason) = verdict else { return verdict }
         Logger.current.error(
-            "'\(item.info.key.escapedForDisplay)' of \(name) will never work: \(reason.escapedForDisplay)")
+            "'\(item.info.key.escapedForDisplay)' of \(name) will never work: \(reason.escapedForDisplay)"
+        )
         guard let folder = options.deadLetters else { return verdict }
         do throws(StoreError) {
             try await folder.put(message, from: name, reason: reason)
             return verdict
         } catch {
-            Logger.current.error("its dead letter could not be written, it is tried again: \(error)")
+            Logger.current.error(
+                "its dead letter could not be written, it is tried again: \(error)")
             return .later(after: .seconds(30), reason: "\(error)")
         }
     }

@@ -10,7 +10,9 @@ extension MessageID {
     package init(hashOf parts: [String]) {
         var hash = SHA256()
         for part in parts {
-            withUnsafeBytes(of: UInt64(part.utf8.count).bigEndian) { hash.update(bufferPointer: $0) }
+            withUnsafeBytes(of: UInt64(part.utf8.count).bigEndian) {
+                hash.update(bufferPointer: $0)
+            }
             var part = part
             part.withUTF8 { hash.update(bufferPointer: UnsafeRawBufferPointer($0)) }
         }

@@ -145,7 +145,8 @@ final class FakeSQS: Sendable {
 
     private func reply(_ value: [String: Any]) -> SQSReply {
         SQSReply(
-            status: 200, body: [UInt8]((try? JSONSerialization.data(withJSONObject: value)) ?? Data()))
+            status: 200,
+            body: [UInt8]((try? JSONSerialization.data(withJSONObject: value)) ?? Data()))
     }
 
     private func perform(_ operation: String, _ input: [String: Any]) async -> SQSReply {
@@ -196,7 +197,8 @@ final class FakeSQS: Sendable {
             }
         case "GetQueueAttributes":
             guard let target = state.withLock({ $0.deadLetters[queue] }) else { return reply([:]) }
-            let policy = "{\"deadLetterTargetArn\":\"arn:aws:sqs:r:1:\(target)\",\"maxReceiveCount\":3}"
+            let policy =
+                "{\"deadLetterTargetArn\":\"arn:aws:sqs:r:1:\(target)\",\"maxReceiveCount\":3}"
             return reply(["Attributes": ["RedrivePolicy": policy]])
         case "GetQueueUrl":
             return reply(["QueueUrl": "https://sqs.test/1/\(input["QueueName"] ?? "")"])

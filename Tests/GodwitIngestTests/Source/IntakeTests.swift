@@ -62,7 +62,8 @@ final class FakeStore: ObjectStore {
         intake = Intake(
             into: queue,
             rules: IntakeRules(
-                outputs: [.init(bucket: "music", prefix: "results/")], maxBytes: 1000), home: "music"
+                outputs: [.init(bucket: "music", prefix: "results/")], maxBytes: 1000),
+            home: "music"
         ) { $0 == "music" ? store : nil }
     }
 
@@ -96,7 +97,9 @@ final class FakeStore: ObjectStore {
         event.etag = "before"
         #expect(await announce([event]) == .done)
         #expect(
-            try await tracks() == [Track(bucket: "music", key: "my song.wav", etag: "now", size: 99)])
+            try await tracks() == [
+                Track(bucket: "music", key: "my song.wav", etag: "now", size: 99)
+            ])
     }
 
     @Test func `the same object announced twice is one track`() async throws {
@@ -149,7 +152,9 @@ final class FakeStore: ObjectStore {
         #expect(try await tracks().count == 1)
     }
 
-    @Test func `an enqueue whose answer was lost is repeated and makes no second track`() async throws {
+    @Test func `an enqueue whose answer was lost is repeated and makes no second track`()
+        async throws
+    {
         there("a.wav")
         test.broker.inject(.loseReply, into: .enqueue)
         guard case .later = await announce([event("a.wav")]) else {
@@ -199,7 +204,8 @@ final class FakeStore: ObjectStore {
         store.set("a.wav", .failure(.unavailable("503")))
         #expect(await announce([event("a.wav")]) == .later(after: .seconds(5), reason: "503"))
         #expect(
-            await announce([event("a.wav")], count: 4) == .later(after: .seconds(40), reason: "503"))
+            await announce([event("a.wav")], count: 4) == .later(after: .seconds(40), reason: "503")
+        )
         #expect(
             await announce([event("a.wav")], count: 999)
                 == .later(after: .seconds(300), reason: "503"))
@@ -239,7 +245,8 @@ final class FakeStore: ObjectStore {
             return
         }
         there("two.wav")
-        guard case .dead(let reason) = await intake.handle(SourceMessage(id: "n", body: body)) else {
+        guard case .dead(let reason) = await intake.handle(SourceMessage(id: "n", body: body))
+        else {
             Issue.record("the dead one was forgotten")
             return
         }
@@ -278,7 +285,8 @@ final class FakeStore: ObjectStore {
 
     @Test func `a test event and a removal are done without a look`() async throws {
         #expect(
-            await intake.handle(SourceMessage(id: "m", body: #"{"Event":"s3:TestEvent"}"#)) == .done)
+            await intake.handle(SourceMessage(id: "m", body: #"{"Event":"s3:TestEvent"}"#)) == .done
+        )
         let removal =
             #"{"Records":[{"eventVersion":"2.1","eventSource":"aws:s3","eventName":"ObjectRemoved:Delete","s3":{"object":{"key":"a"}}}]}"#
         #expect(await intake.handle(SourceMessage(id: "m", body: removal)) == .done)

@@ -64,7 +64,9 @@ func advance(
     }
 
     @Test func `a poll is given up five seconds after its wait`() async throws {
-        try await bed.run { _ in .done } while: {
+        try await bed.run { _ in
+            .done
+        } while: {
             await bed.room.until { !$0.calls.isEmpty }
         }
         let polls = bed.room.state.withLock { $0.calls.filter { $0.operation == "ReceiveMessage" } }
@@ -97,7 +99,8 @@ func advance(
         #expect(extended == ["m1", "m2"])
     }
 
-    @Test func `a handler whose receipt is lost is cancelled and its word counts no more`() async throws
+    @Test func `a handler whose receipt is lost is cancelled and its word counts no more`()
+        async throws
     {
         let room = bed.room
         room.put("a")
@@ -149,7 +152,9 @@ func advance(
         let room = bed.room
         room.put("a")
         room.fail("DeleteMessageBatch", .failedEntries(code: "InternalError", senderFault: false))
-        try await bed.run { _ in .done } while: {
+        try await bed.run { _ in
+            .done
+        } while: {
             await advance(room.clock) { room.bodies().isEmpty }
         }
         #expect(room.calls("DeleteMessageBatch") == 2)
@@ -176,7 +181,9 @@ func advance(
         var bed = bed
         bed.options.prefetch = 20
         for number in 0..<20 { room.put("\(number)") }
-        try await bed.run { _ in .done } while: {
+        try await bed.run { _ in
+            .done
+        } while: {
             await advance(room.clock, by: .milliseconds(1)) { room.bodies().isEmpty }
         }
         #expect(room.calls("DeleteMessageBatch") <= 6)
@@ -200,11 +207,15 @@ func advance(
         try await task.value
         #expect(room.bodies() == ["b", "c"])
         let now = room.clock.now()
-        let visible = room.state.withLock { $0.queues[FakeSQS.url]?.allSatisfy { $0.visibleAt <= now } }
+        let visible = room.state.withLock {
+            $0.queues[FakeSQS.url]?.allSatisfy { $0.visibleAt <= now }
+        }
         #expect(visible == true)
     }
 
-    @Test func `a handler that does not end is cancelled when the grace is over and its message given back`()
+    @Test
+    func
+        `a handler that does not end is cancelled when the grace is over and its message given back`()
         async throws
     {
         let room = bed.room
@@ -247,14 +258,17 @@ func advance(
         let order = room.state.withLock { state in
             state.calls.map(\.operation).filter { $0 != "ReceiveMessage" }
         }
-        #expect(order == ["SendMessage", "SendMessage", "DeleteMessageBatch", "DeleteMessageBatch"])
+        #expect(
+            order == ["SendMessage", "SendMessage", "DeleteMessageBatch", "DeleteMessageBatch"])
     }
 
     @Test func `a dead one goes to the queue of the policy, with its reason`() async throws {
         let room = bed.room
         room.put("bad")
         room.state.withLock { $0.deadLetters[FakeSQS.url] = "dead" }
-        try await bed.run { _ in .dead(reason: "no key\u{1}") } while: {
+        try await bed.run { _ in
+            .dead(reason: "no key\u{1}")
+        } while: {
             await advance(room.clock) { room.bodies().isEmpty }
         }
         let letters = room.state.withLock { $0.queues[FakeSQS.deadURL] ?? [] }
@@ -265,7 +279,9 @@ func advance(
     @Test func `without a dead-letter queue a dead one stays, hidden for long`() async throws {
         let room = bed.room
         room.put("bad")
-        try await bed.run { _ in .dead(reason: "no") } while: {
+        try await bed.run { _ in
+            .dead(reason: "no")
+        } while: {
             await room.until { $0.extensions.contains { $0.visibility == 3600 } }
         }
         #expect(room.bodies() == ["bad"])
@@ -290,7 +306,9 @@ func advance(
         let room = bed.room
         room.fail("ReceiveMessage", .lostRequest, .lostRequest, .lostAnswer, .lostRequest)
         room.put("a")
-        try await bed.run { _ in .done } while: {
+        try await bed.run { _ in
+            .done
+        } while: {
             await advance(room.clock) { room.bodies().isEmpty }
         }
     }

@@ -81,7 +81,8 @@ import Testing
         #expect(wide.nextPoll() == 10)
     }
 
-    @Test func `everything is extended from its receipt: buffered, handled and about to be deleted`() {
+    @Test
+    func `everything is extended from its receipt: buffered, handled and about to be deleted`() {
         var state = state()
         _ = state.nextPoll()
         _ = state.received(messages("a", "b", "c"), asked: 5, at: start)
@@ -96,7 +97,8 @@ import Testing
         #expect(state.nextLoss == start + .seconds(40))
     }
 
-    @Test func `twelve hours after its receipt a message is extended no more and its handler told`() {
+    @Test func `twelve hours after its receipt a message is extended no more and its handler told`()
+    {
         var state = state()
         _ = state.nextPoll()
         _ = state.received(messages("a"), asked: 5, at: start)

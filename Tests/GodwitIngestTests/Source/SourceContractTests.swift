@@ -48,10 +48,12 @@ final class SourceBed: Sendable {
         case .queue: return QueueSource(queue)
         case .directory:
             return DirectorySource(
-                folder.appending("in"), options: ListSourceOptions(deadLetters: letters), time: clock)
+                folder.appending("in"), options: ListSourceOptions(deadLetters: letters),
+                time: clock)
         case .listing:
             return S3ListSource(
-                store, bucket: "music", options: ListSourceOptions(deadLetters: letters), time: clock)
+                store, bucket: "music", options: ListSourceOptions(deadLetters: letters),
+                time: clock)
         }
     }
 
@@ -91,7 +93,9 @@ final class SourceBed: Sendable {
         case .directory, .listing:
             let path = folder.string + "/dead"
             let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
-            return names.compactMap { try? String(contentsOfFile: path + "/" + $0, encoding: .utf8) }
+            return names.compactMap {
+                try? String(contentsOfFile: path + "/" + $0, encoding: .utf8)
+            }
         }
     }
 
@@ -239,7 +243,8 @@ final class Seen: Sendable {
     }
 
     @Test(arguments: SourceKind.allCases)
-    func `after a crash between handled and deleted it comes again`(_ kind: SourceKind) async throws {
+    func `after a crash between handled and deleted it comes again`(_ kind: SourceKind) async throws
+    {
         let bed = try SourceBed(kind)
         try await bed.put("a.wav")
         let seen = Seen()
@@ -319,7 +324,8 @@ final class Seen: Sendable {
         let root = bed.folder.string + "/in"
         let files = FileManager.default
         for folder in ["sub/deep", ".hidden"] {
-            try files.createDirectory(atPath: "\(root)/\(folder)", withIntermediateDirectories: true)
+            try files.createDirectory(
+                atPath: "\(root)/\(folder)", withIntermediateDirectories: true)
         }
         for name in [
             "a.wav", "sub/b.wav", "sub/deep/-i", ".c.wav", ".hidden/d.wav", "e.wav.part", "f.TMP",

@@ -72,8 +72,10 @@ package struct Announcement: Sendable, Hashable {
         } else if let event = value["Event"]?.string {
             self.init(
                 one: event == "s3:TestEvent"
-                    ? .ignored("the test event of S3") : .ignored(Self.other("event", event)), value)
-        } else if let type = value["Type"]?.string, value["Message"] != nil || type != "Notification"
+                    ? .ignored("the test event of S3") : .ignored(Self.other("event", event)), value
+            )
+        } else if let type = value["Type"]?.string,
+            value["Message"] != nil || type != "Notification"
         {
             self.init(envelope: value, type: type, depth: depth)
         } else if let type = value["detail-type"]?.string {
@@ -89,7 +91,8 @@ package struct Announcement: Sendable, Hashable {
             self.init(unreadable: Self.other("message of SNS", type), value)
             return
         }
-        guard depth < 2, let text = value["Message"]?.string, let inner = JSONValue(text: text) else {
+        guard depth < 2, let text = value["Message"]?.string, let inner = JSONValue(text: text)
+        else {
             self.init(unreadable: "the 'Message' in the envelope of SNS is not JSON", value)
             return
         }
@@ -105,7 +108,8 @@ package struct Announcement: Sendable, Hashable {
         guard source.hasSuffix(":s3") else { return .ignored(other("service", source)) }
         guard version == "2" || version.hasPrefix("2.") else {
             return .unreadable(
-                "its eventVersion is '\(shown(version))', only 2.x is known: a newer reader is needed")
+                "its eventVersion is '\(shown(version))', only 2.x is known: a newer reader is needed"
+            )
         }
         // Why the prefix: some stores that speak S3's language write it, S3 does not.
         let plain = name.hasPrefix("s3:") ? String(name.dropFirst(3)) : name

@@ -56,7 +56,9 @@ public struct Sequencer: Sendable, Hashable, Comparable {
             : left.digits.count < right.digits.count
     }
 
-    public static func == (left: Sequencer, right: Sequencer) -> Bool { left.digits == right.digits }
+    public static func == (left: Sequencer, right: Sequencer) -> Bool {
+        left.digits == right.digits
+    }
 
     public func hash(into hasher: inout Hasher) { hasher.combine(digits) }
 

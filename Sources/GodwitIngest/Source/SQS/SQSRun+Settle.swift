@@ -147,7 +147,8 @@ extension SQSRun {
             if url != nil { cell.withLock { $0.deadLetters = .some(url) } }
             return url
         case .failure(let error):
-            Logger.current.error("the dead-letter queue of \(source.name) is not to be found: \(error)")
+            Logger.current.error(
+                "the dead-letter queue of \(source.name) is not to be found: \(error)")
             return nil
         }
     }
@@ -240,7 +241,8 @@ extension SQSRun {
             }
         } catch {
             Logger.current.warning(
-                "could not delete \(batch.count) message(s) of \(source.name), trying again: \(error)")
+                "could not delete \(batch.count) message(s) of \(source.name), trying again: \(error)"
+            )
             again = batch
         }
         let now = source.time.now()
@@ -249,13 +251,18 @@ extension SQSRun {
             cell.state.forget(ended)
             // Why: what is ours no more may be deleted by nobody but its new receiver.
             let ours = again.filter { cell.state.isOurs($0.number, at: now) }
-            if again.isEmpty { cell.deletes.succeeded() } else { cell.deletes.failed(ours, at: now) }
+            if again.isEmpty {
+                cell.deletes.succeeded()
+            } else {
+                cell.deletes.failed(ours, at: now)
+            }
             let signals = cell.state.phase == .working ? cell.takePolls() : cell.takeAll()
             return (signals, again.count - ours.count)
         }
         if late > 0 {
             Logger.current.warning(
-                "\(late) message(s) of \(source.name) are done, could not be deleted in time, and come again")
+                "\(late) message(s) of \(source.name) are done, could not be deleted in time, and come again"
+            )
         }
         signals.forEach { $0.fire() }
     }

@@ -191,7 +191,8 @@ final class SQSRun: Sendable {
                     cell.returns += cell.state.received(messages, asked: count, at: now)
                     let isStopping = cell.state.phase != .working
                     let signals =
-                        isStopping ? cell.takeAll() : cell.takeSlots(messages.count) + cell.takePolls()
+                        isStopping
+                        ? cell.takeAll() : cell.takeSlots(messages.count) + cell.takePolls()
                     return (signals, isStopping)
                 }
                 signals.forEach { $0.fire() }

@@ -60,7 +60,9 @@ package struct SQSState: Sendable {
     }
 
     /// Nothing is polled for, buffered or handled, and nothing will be.
-    package var isDrained: Bool { phase != .working && polls == 0 && handled == 0 && buffer.isEmpty }
+    package var isDrained: Bool {
+        phase != .working && polls == 0 && handled == 0 && buffer.isEmpty
+    }
 
     private var settling: Int { held.count - buffer.count - handled }
 
@@ -153,7 +155,9 @@ package struct SQSState: Sendable {
 
     /// Forgets what is ours no more: these, and what nobody could extend in time. Returns the numbers
     /// whose handlers must be told.
-    package mutating func lose(_ numbers: Set<UInt64>, at now: Timestamp) -> (ids: [String], told: [UInt64]) {
+    package mutating func lose(_ numbers: Set<UInt64>, at now: Timestamp) -> (
+        ids: [String], told: [UInt64]
+    ) {
         var ids: [String] = []
         var told: [UInt64] = []
         for (number, one) in held where numbers.contains(number) || now >= one.visibleAt {
