@@ -57,7 +57,8 @@ public struct FFmpeg: Sendable {
     ) async throws(MediaFailure) -> (Launcher, String) {
         let limits = Limits(options, time: options.probeTime, duration: 0, share: 0)
         var last = MediaFailure.config(MediaFault("ffmpeg was not started"))
-        for walls in Cage.Walls.allCases where walls == .none || programs.unshare != nil {
+        let all = options.walls.map { [$0] } ?? Cage.Walls.allCases
+        for walls in all where walls == .none || programs.unshare != nil {
             for privileges in Cage.Privileges.allCases {
                 let launcher = Launcher(
                     Cage(programs: programs, walls: walls, privileges: privileges))
@@ -102,7 +103,12 @@ public struct FFmpeg: Sendable {
 
 extension Launcher {
     /// Runs it and gathers what it says, at most `limit` bytes.
-    package nonisolated(nonsending) func text(_ command: Command, limit: Int) async throws(MediaFailure) -> String {
+    package nonisolated(nonsending) func text(
+        _ command: Command, limit: Int
+    ) async throws(MediaFailure) -> String {
+        // It shows no progress, so that only the whole can take too long.
+        var command = command
+        command.limits.quiet = command.limits.wall
         var said: [UInt8] = []
         let watch = Watch(command.limits)
         let name = command.tool.lastComponent?.string ?? "tool"

@@ -31,6 +31,9 @@ public struct FFmpegOptions: Sendable {
 
     public var logger: Logger
 
+    /// Why: a test takes one wall away to see that the others hold.
+    package var walls: Cage.Walls?
+
     public init(logger: Logger = Logger(label: "ffmpeg")) {
         self.logger = logger
     }

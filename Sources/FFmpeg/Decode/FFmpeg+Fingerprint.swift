@@ -14,8 +14,11 @@ extension FFmpeg {
         let command = Launcher.Command(
             ffmpeg, Self.fingerprintArguments(input, options), limits: limits)
         let text = try await launcher.text(command, limit: 1 << 16)
-        return text.isEmpty ? nil : text
+        return text.isEmpty || text == Self.emptyFingerprint ? nil : text
     }
+
+    /// Algorithm 1 and a count of zero: a header without items.
+    private static let emptyFingerprint = "AQAAAA"
 
     package static func fingerprintArguments(
         _ input: InputFile, _ options: FFmpegOptions

@@ -79,7 +79,7 @@ package struct Cage: Sendable, Hashable {
         var chain = ["--pdeathsig", "KILL", "--", programs.prlimit.string]
         chain += [
             "--as=\(limits.memory)", "--fsize=\(limits.fileBytes)",
-            "--cpu=\(limits.cpu):\(limits.cpu + 5)", "--nofile=\(limits.openFiles)", "--core=0",
+            "--cpu=\(limits.cpu):\(limits.cpu + 2)", "--nofile=\(limits.openFiles)", "--core=0",
             "--",
         ]
         if let unshare = programs.unshare, walls != .none {

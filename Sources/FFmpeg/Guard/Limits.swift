@@ -6,7 +6,7 @@ package struct Limits: Sendable, Hashable {
     package var memory: UInt64
     /// Bytes of one file; 0: it may write none.
     package var fileBytes: UInt64
-    /// Seconds of processor time; five more and the kernel kills.
+    /// Seconds of processor time; two more and the kernel kills.
     package var cpu: Int
     package var openFiles = 64
     /// Wall clock, without the time that the reader of its output takes.

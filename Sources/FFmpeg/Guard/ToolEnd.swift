@@ -57,6 +57,10 @@ package struct ToolEnd: Sendable, Hashable {
     }
 
     private func exited(with code: Int32, _ tool: String) -> MediaFailure {
+        // What unshare of util-linux 2.38 says where its child was killed (and then it exits with 1).
+        if code == 1, errorText.contains("unshare: sigprocmask unblock failed") {
+            return killed(by: 9, tool)
+        }
         // 255: ffmpeg caught a signal. The kernel's for the processor time, unless there was plenty.
         if code == 255, errorText.isEmpty || errorText.contains("received signal") {
             return outOfTime

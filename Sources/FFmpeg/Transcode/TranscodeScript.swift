@@ -129,7 +129,17 @@ package struct TranscodeScript: Sendable, Hashable {
     // MARK: Filters
 
     private func shape(rate: Int) -> String {
-        let layout = info.format.channels == 1 ? "mono" : "stereo"
+        let count = info.format.channels
+        if count > 2, info.layoutName == nil {
+            // Nobody knows what each channel is for: one goes left, the next right.
+            let sides = [0, 1].map { side in
+                let own = stride(from: side, to: count, by: 2)
+                let share = Self.text(1 / Double((count + 1) / 2))
+                return "c\(side)=" + own.map { "\(share)*c\($0)" }.joined(separator: "+")
+            }
+            return "pan=stereo|\(sides.joined(separator: "|")),aformat=sample_rates=\(rate)"
+        }
+        let layout = count == 1 ? "mono" : "stereo"
         return "aformat=sample_rates=\(rate):channel_layouts=\(layout)"
     }
 

@@ -88,3 +88,15 @@ struct Noise {
     }
     mutating func bytes(_ count: Int) -> [UInt8] { (0..<count).map { _ in UInt8(next() >> 15 & 0xFF) } }
 }
+
+extension FFmpeg {
+    /// Runs the decoder with any arguments within its walls: how it ended, and the beginning of what it gave.
+    func run(_ arguments: [String], _ limits: Limits) async throws -> (end: ToolEnd, bytes: [UInt8]) {
+        var heard: [UInt8] = []
+        let command = Launcher.Command(ffmpeg, arguments, limits: limits)
+        let end = try await launcher.run(command, watch: Watch(limits)) { chunk in
+            chunk.withUnsafeBytes { heard += $0.prefix(max(0, 1 << 18 - heard.count)) }
+        }
+        return (end, heard)
+    }
+}

@@ -14,3 +14,15 @@ enum Processes {
         }
     }
 }
+
+extension Processes {
+    /// Waits until none is left; false when one still lives after half a minute.
+    static func areGone(naming text: String) async throws -> Bool {
+        let end = ContinuousClock.now + .seconds(30)
+        while ContinuousClock.now < end {
+            if try naming(text).isEmpty { return true }
+            try await Task.sleep(for: .milliseconds(20))
+        }
+        return false
+    }
+}
