@@ -83,11 +83,10 @@ import Testing
         }
         try await withFolder { folder in
             let (file, info) = try sample(in: folder)
-            let angry = try await fake("exec tr '\\0' x </dev/zero >&2", in: folder) {
-                $0.quiet = .seconds(1)
-            }
+            let angry = try await fake(
+                "head -c 50000000 /dev/zero | tr '\\0' x >&2; exit 1", in: folder)
             let end = await failure { _ = try await angry.decode(file, info) { _ in } }
-            #expect(end?.word == "limit")
+            #expect(end?.word == "invalid")
             #expect(end?.fault.errorText.utf8.count == 4096)
         }
     }
