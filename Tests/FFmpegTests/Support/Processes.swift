@@ -3,12 +3,14 @@ import Foundation
 
 /// What runs on this machine, read from `/proc`.
 enum Processes {
-    /// Living processes (no zombies) in whose arguments the text stands.
-    static func naming(_ text: String) throws -> [Int32] {
+    /// Living processes (no zombies) in whose arguments one of the texts stands.
+    static func naming(_ texts: String...) throws -> [Int32] { try naming(texts) }
+
+    static func naming(_ texts: [String]) throws -> [Int32] {
         try FileManager.default.contentsOfDirectory(atPath: "/proc").compactMap { name in
             guard let pid = Int32(name), pid != ProcessInfo.processInfo.processIdentifier,
                 let line = FileManager.default.contents(atPath: "/proc/\(name)/cmdline"),
-                String(decoding: line, as: UTF8.self).contains(text)
+                texts.contains(where: String(decoding: line, as: UTF8.self).contains)
             else { return nil }
             return pid
         }
@@ -17,10 +19,10 @@ enum Processes {
 
 extension Processes {
     /// Waits until none is left; false when one still lives after half a minute.
-    static func areGone(naming text: String) async throws -> Bool {
+    static func areGone(naming texts: String...) async throws -> Bool {
         let end = ContinuousClock.now + .seconds(30)
         while ContinuousClock.now < end {
-            if try naming(text).isEmpty { return true }
+            if try naming(texts).isEmpty { return true }
             try await Task.sleep(for: .milliseconds(20))
         }
         return false
