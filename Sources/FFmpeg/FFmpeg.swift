@@ -4,11 +4,11 @@ import Subprocess
 package import SystemPackage
 
 #if canImport(Glibc)
-    import Glibc
+import Glibc
 #elseif canImport(Musl)
-    import Musl
+import Musl
 #elseif canImport(Darwin)
-    import Darwin
+import Darwin
 #endif
 
 /// ffmpeg on files that we did not make: probed, decoded, fingerprinted, transcoded, behind four walls.
@@ -47,7 +47,8 @@ public struct FFmpeg: Sendable {
             "ffmpeg is shut in", metadata: ["version": "\(version)", "by": "\(isolation)"])
         if launcher.cage.walls == .none {
             options.logger.warning(
-                "ffmpeg has no network namespace here: its whitelists alone keep it from connecting")
+                "ffmpeg has no network namespace here: its whitelists alone keep it from connecting"
+            )
         }
     }
 
@@ -85,7 +86,8 @@ public struct FFmpeg: Sendable {
         if let given {
             guard given.isAbsolute, access(given.string, X_OK) == 0 else {
                 throw .config(
-                    MediaFault("\(given) is not a program that can be run; name it by its full path"))
+                    MediaFault(
+                        "\(given) is not a program that can be run; name it by its full path"))
             }
             return given
         }

@@ -33,7 +33,9 @@ import Testing
         do {
             let info = try await ffmpeg.probe(file)
             _ = try await ffmpeg.decode(file, info) { span in
-                for index in span.indices where samples.count < 100_000 { samples.append(span[index]) }
+                for index in span.indices where samples.count < 100_000 {
+                    samples.append(span[index])
+                }
             }
             return ("decoded", samples, "\(info)")
         } catch let failure as MediaFailure {
@@ -121,7 +123,8 @@ import Testing
                 atPath: link.string, withDestinationPath: file.string)
             let pipe = folder.appending("pipe")
             mkfifo(pipe.string, 0o600)
-            for path in [link, pipe, folder, folder.appending(String(repeating: "x", count: 4096))] {
+            for path in [link, pipe, folder, folder.appending(String(repeating: "x", count: 4096))]
+            {
                 let end = await failure { _ = try await ffmpeg.probe(path) }
                 #expect(end?.word == "invalid", "\(path)")
             }
@@ -131,7 +134,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "-i", "a\nb", "%03d", "concat:a|b", "http:\\\\evil", "pipe:0", "x;rm -rf", "$(id)", "a b+c", "ü♪.mp3",
+        "-i", "a\nb", "%03d", "concat:a|b", "http:\\\\evil", "pipe:0", "x;rm -rf", "$(id)", "a b+c",
+        "ü♪.mp3",
         String(repeating: "n", count: 255), "-f lavfi", "file:x", "'", "\"", "[0:a]", "data:,",
     ])
     func `a name is only a name`(_ name: String) async throws {
@@ -149,7 +153,8 @@ import Testing
     @Test func `hours in a few bytes end at the limit, whatever the header says`() async throws {
         try await withFolder { folder in
             try await plain(
-                "-f", "lavfi", "-i", "anullsrc=r=8000:cl=mono", "-t", "7200", "-c:a", "flac", "x.flac",
+                "-f", "lavfi", "-i", "anullsrc=r=8000:cl=mono", "-t", "7200", "-c:a", "flac",
+                "x.flac",
                 in: folder)
             let file = folder.appending("x.flac")
             let ffmpeg = try await makeFFmpeg { $0.maxDuration = .seconds(3600) }
@@ -159,7 +164,8 @@ import Testing
             for count: UInt8 in [1, 0] {
                 var bytes = try file.bytes
                 bytes[21] &= 0xF0
-                bytes.replaceSubrange(22...25, with: count == 1 ? [0, 0, 0x1F, 0x40] : [0, 0, 0, 0])
+                bytes.replaceSubrange(
+                    22...25, with: count == 1 ? [0, 0, 0x1F, 0x40] : [0, 0, 0, 0])
                 let liar = folder.appending("liar")
                 try liar.write(bytes)
                 let end = await failure {
@@ -173,7 +179,9 @@ import Testing
 
     @Test func `what is cut off or named wrongly is decoded as far as it goes`() async throws {
         try await withFolder { folder in
-            try await plain("-f", "lavfi", "-i", "sine=d=4:r=44100", "x.flac", "x.mp3", "x.ogg", "x.m4a", in: folder)
+            try await plain(
+                "-f", "lavfi", "-i", "sine=d=4:r=44100", "x.flac", "x.mp3", "x.ogg", "x.m4a",
+                in: folder)
             let ffmpeg = try await makeFFmpeg()
             for name in ["x.flac", "x.mp3", "x.ogg"] {
                 let file = folder.appending(name + ".wav")
@@ -203,15 +211,20 @@ import Testing
     @Test func `subtitles, pictures and many streams harm nobody`() async throws {
         try await withFolder { folder in
             try folder.appending("s.srt").write(
-                (0..<20_000).map { "\($0)\n00:00:00,000 --> 00:00:01,000\n\(Self.secret)\n\n" }.joined())
+                (0..<20_000).map { "\($0)\n00:00:00,000 --> 00:00:01,000\n\(Self.secret)\n\n" }
+                    .joined())
             try await plain("-f", "lavfi", "-i", "sine=d=1", "x.flac", in: folder)
             try await plain("-i", "x.flac", "-i", "s.srt", "subs.mkv", in: folder)
-            try await plain("-f", "lavfi", "-i", "testsrc=d=1:s=4000x4000", "-frames:v", "1", "c.png", in: folder)
+            try await plain(
+                "-f", "lavfi", "-i", "testsrc=d=1:s=4000x4000", "-frames:v", "1", "c.png",
+                in: folder)
             try await plain(
                 "-i", "x.flac", "-i", "c.png", "-map", "0", "-map", "1", "-c:v", "copy",
                 "-disposition:v", "attached_pic", "cover.flac", in: folder)
             try await plain(
-                ["-i", "x.flac"] + (0..<100).flatMap { _ in ["-map", "0:a"] } + ["-c", "copy", "many.mka"],
+                ["-i", "x.flac"] + (0..<100).flatMap { _ in ["-map", "0:a"] } + [
+                    "-c", "copy", "many.mka",
+                ],
                 in: folder)
             let ffmpeg = try await makeFFmpeg()
             let cover = try await ffmpeg.probe(folder.appending("cover.flac"))

@@ -15,23 +15,42 @@ import Testing
     static let table: [Case] = [
         Case(status: .exited(0), word: nil),
         Case(status: .exited(0), text: "Error while decoding stream #0:0\n", word: nil),
-        Case(status: .exited(1), text: "x: Invalid data found when processing input\n", word: "invalid"),
-        Case(status: .exited(1), text: "[hls @ 0x1] Format not on whitelist 'wav'\n", word: "invalid"),
-        Case(status: .exited(1), text: "[png @ 0x1] Codec (png) not on whitelist 'aac'\n", word: "invalid"),
+        Case(
+            status: .exited(1), text: "x: Invalid data found when processing input\n",
+            word: "invalid"),
+        Case(
+            status: .exited(1), text: "[hls @ 0x1] Format not on whitelist 'wav'\n", word: "invalid"
+        ),
+        Case(
+            status: .exited(1), text: "[png @ 0x1] Codec (png) not on whitelist 'aac'\n",
+            word: "invalid"),
         Case(status: .exited(1), text: "Stream map '0:a:0' matches no streams.\n", word: "invalid"),
         Case(status: .exited(1), text: "file:/x: End of file\n", word: "invalid"),
         Case(status: .exited(69), text: "Conversion failed!\n", word: "invalid"),
-        Case(status: .exited(1), text: "av_interleaved_write_frame(): No space left on device\n", word: "retry"),
-        Case(status: .exited(1), text: "title: No space left on device, he said\n", word: "invalid"),
+        Case(
+            status: .exited(1), text: "av_interleaved_write_frame(): No space left on device\n",
+            word: "retry"),
+        Case(
+            status: .exited(1), text: "title: No space left on device, he said\n", word: "invalid"),
         Case(status: .exited(1), text: "file:/x: Disk quota exceeded\n", word: "retry"),
         Case(status: .exited(1), text: "file:/x: Cannot allocate memory\n", word: "limit"),
-        Case(status: .exited(1), text: "av_interleaved_write_frame(): File too large\n", word: "limit"),
+        Case(
+            status: .exited(1), text: "av_interleaved_write_frame(): File too large\n",
+            word: "limit"),
         Case(status: .exited(1), text: "Unknown encoder 'libopus'\n", word: "config"),
-        Case(status: .exited(1), text: "setpriv: failed to execute /x: No such file\n", word: "config"),
-        Case(status: .exited(1), text: "unshare: sigprocmask unblock failed: Invalid argument\n", word: "retry"),
-        Case(status: .exited(1), text: "unshare: sigprocmask unblock failed: Invalid argument\n", elapsed: .seconds(63), word: "limit"),
+        Case(
+            status: .exited(1), text: "setpriv: failed to execute /x: No such file\n",
+            word: "config"),
+        Case(
+            status: .exited(1), text: "unshare: sigprocmask unblock failed: Invalid argument\n",
+            word: "retry"),
+        Case(
+            status: .exited(1), text: "unshare: sigprocmask unblock failed: Invalid argument\n",
+            elapsed: .seconds(63), word: "limit"),
         Case(status: .exited(127), text: "setpriv: failed\n", word: "config"),
-        Case(status: .exited(1), text: "unshare: unshare failed: Operation not permitted\n", word: "config"),
+        Case(
+            status: .exited(1), text: "unshare: unshare failed: Operation not permitted\n",
+            word: "config"),
         Case(status: .exited(1), text: "file:/x: Permission denied\n", word: "config"),
         Case(status: .exited(1), text: "file:/x: No such file or directory\n", word: "retry"),
         Case(status: .exited(255), word: "retry"),

@@ -13,7 +13,7 @@ import Testing
         let part = text.split(separator: "|").map(String.init)
         let folder = FilePath(part[0])
         let ffmpeg = try await fake(
-            "sleep \(part[2]); sleep \(part[2])", in: folder, walls: Cage.Walls(rawValue: part[1]))
+            "exec sleep \(part[2])", in: folder, walls: Cage.Walls(rawValue: part[1]))
         let (file, info) = try sample(in: folder)
         _ = try await ffmpeg.decode(file, info) { _ in }
     }
@@ -31,11 +31,9 @@ import Testing
             child.arguments = [
                 "--testing-library", "swift-testing", "--filter", "part of the child",
             ]
-            child.environment = [
-                Self.role: "\(folder)|\(walls.rawValue)|\(token)",
-                "PATH": ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin",
-                "LD_LIBRARY_PATH": ProcessInfo.processInfo.environment["LD_LIBRARY_PATH"] ?? "",
-            ]
+            child.environment = ProcessInfo.processInfo.environment.merging(
+                [Self.role: "\(folder)|\(walls.rawValue)|\(token)"]
+            ) { $1 }
             child.standardOutput = FileHandle.nullDevice
             child.standardError = FileHandle.nullDevice
             try child.run()
@@ -47,8 +45,7 @@ import Testing
             #expect(try !Processes.naming("sleep\0\(token)").isEmpty)
             kill(child.processIdentifier, SIGKILL)
             child.waitUntilExit()
-            // Where there is no PID namespace, the one that the tool forked is not ours to promise.
-            let who = walls == .none ? folder.string : token
+            let who = token
             let gone = try await Processes.areGone(naming: who)
             #expect(gone)
             for pid in try Processes.naming("sleep\0\(token)") { kill(pid, SIGKILL) }

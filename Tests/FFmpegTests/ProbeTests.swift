@@ -8,10 +8,14 @@ import Testing
 @Suite struct `Probe` {
     @Test(arguments: [
         ("x.wav", "wav", "pcm_s16le", AudioFormat.Samples.integer(bits: 16)),
-        ("x.w64", "w64", "pcm_s16le", .integer(bits: 16)), ("x.flac", "flac", "flac", .integer(bits: 16)),
-        ("x.aiff", "aiff", "pcm_s16be", .integer(bits: 16)), ("x.caf", "caf", "pcm_s16be", .integer(bits: 16)),
-        ("x.mp3", "mp3", "mp3", .lossy), ("x.ogg", "ogg", "vorbis", .lossy), ("x.opus", "ogg", "opus", .lossy),
-        ("x.m4a", "mov", "aac", .lossy), ("x.aac", "aac", "aac", .lossy), ("x.mka", "matroska", "vorbis", .lossy),
+        ("x.w64", "w64", "pcm_s16le", .integer(bits: 16)),
+        ("x.flac", "flac", "flac", .integer(bits: 16)),
+        ("x.aiff", "aiff", "pcm_s16be", .integer(bits: 16)),
+        ("x.caf", "caf", "pcm_s16be", .integer(bits: 16)),
+        ("x.mp3", "mp3", "mp3", .lossy), ("x.ogg", "ogg", "vorbis", .lossy),
+        ("x.opus", "ogg", "opus", .lossy),
+        ("x.m4a", "mov", "aac", .lossy), ("x.aac", "aac", "aac", .lossy),
+        ("x.mka", "matroska", "vorbis", .lossy),
         ("x.webm", "matroska", "opus", .lossy), ("x.wma", "asf", "wmav2", .lossy),
         ("x.mp2", "mp3", "mp2", .lossy),
     ])
@@ -20,11 +24,13 @@ import Testing
     ) async throws {
         try await withFolder { folder in
             try await plain(
-                "-f", "lavfi", "-i", "sine=d=2:r=48000", "-ac", "2", "-metadata", "TITLE=Über", name, in: folder)
+                "-f", "lavfi", "-i", "sine=d=2:r=48000", "-ac", "2", "-metadata", "TITLE=Über",
+                name, in: folder)
             let ffmpeg = try await makeFFmpeg()
             // Whatever it is named.
             let file = folder.appending("upload")
-            try FileManager.default.moveItem(atPath: folder.appending(name).string, toPath: file.string)
+            try FileManager.default.moveItem(
+                atPath: folder.appending(name).string, toPath: file.string)
             let info = try await ffmpeg.probe(file)
             #expect(info.container == container)
             #expect(info.codec == codec)
@@ -60,11 +66,24 @@ import Testing
     }
 
     @Test(arguments: [
-        ("{}", "invalid"), ("nonsense", "invalid"), ("{\"streams\":[{\"codec_type\":\"video\"}]}", "invalid"),
-        ("{\"streams\":[{\"codec_type\":\"audio\",\"codec_name\":\"a;b\",\"sample_rate\":\"1000\",\"channels\":1}]}", "invalid"),
-        ("{\"streams\":[{\"codec_type\":\"audio\",\"codec_name\":\"flac\",\"sample_rate\":\"44100\",\"channels\":25}]}", "limit"),
-        ("{\"streams\":[{\"codec_type\":\"audio\",\"codec_name\":\"flac\",\"sample_rate\":\"44100\",\"channels\":-1}]}", "invalid"),
-        ("{\"streams\":[{\"codec_type\":\"audio\",\"codec_name\":\"flac\",\"sample_rate\":\"44100\",\"channels\":2}],\"format\":{\"duration\":\"90000\"}}", "limit"),
+        ("{}", "invalid"), ("nonsense", "invalid"),
+        ("{\"streams\":[{\"codec_type\":\"video\"}]}", "invalid"),
+        (
+            "{\"streams\":[{\"codec_type\":\"audio\",\"codec_name\":\"a;b\",\"sample_rate\":\"1000\",\"channels\":1}]}",
+            "invalid"
+        ),
+        (
+            "{\"streams\":[{\"codec_type\":\"audio\",\"codec_name\":\"flac\",\"sample_rate\":\"44100\",\"channels\":25}]}",
+            "limit"
+        ),
+        (
+            "{\"streams\":[{\"codec_type\":\"audio\",\"codec_name\":\"flac\",\"sample_rate\":\"44100\",\"channels\":-1}]}",
+            "invalid"
+        ),
+        (
+            "{\"streams\":[{\"codec_type\":\"audio\",\"codec_name\":\"flac\",\"sample_rate\":\"44100\",\"channels\":2}],\"format\":{\"duration\":\"90000\"}}",
+            "limit"
+        ),
         ("{\"streams\":[\((0..<65).map { _ in "{}" }.joined(separator: ","))]}", "limit"),
     ])
     func `a description that can not be is refused`(_ text: String, _ word: String) throws {
@@ -87,7 +106,8 @@ import Testing
     func `what an encoder put around the sound is known to the frame`(_ rate: Int) async throws {
         try await withFolder { folder in
             try await plain(
-                "-f", "lavfi", "-i", "anoisesrc=d=3:r=\(rate):a=0.3", "-ac", "2", "-c:a", "libmp3lame",
+                "-f", "lavfi", "-i", "anoisesrc=d=3:r=\(rate):a=0.3", "-ac", "2", "-c:a",
+                "libmp3lame",
                 "-b:a", "128k", "x.mp3", in: folder)
             let ffmpeg = try await makeFFmpeg()
             let file = folder.appending("x.mp3")
@@ -111,12 +131,14 @@ import Testing
     @Test func `the fingerprint is that of fpcalc`() async throws {
         try await withFolder { folder in
             try await plain(
-                "-f", "lavfi", "-i", "sine=d=140:f=300:r=44100,tremolo=f=3", "-ac", "2", "x.flac", in: folder)
+                "-f", "lavfi", "-i", "sine=d=140:f=300:r=44100,tremolo=f=3", "-ac", "2", "x.flac",
+                in: folder)
             let ffmpeg = try await makeFFmpeg()
             let file = folder.appending("x.flac")
             let print = try await ffmpeg.fingerprint(file, try await ffmpeg.probe(file))
             let oracle = try await plain("-length", "120", "x.flac", tool: "fpcalc", in: folder)
-            let line = try #require(oracle.split(separator: "\n").first { $0.hasPrefix("FINGERPRINT=") })
+            let line = try #require(
+                oracle.split(separator: "\n").first { $0.hasPrefix("FINGERPRINT=") })
             #expect(print == String(line.dropFirst(12)))
             try await plain("-f", "lavfi", "-i", "sine=d=0.2:r=44100", "y.flac", in: folder)
             let short = folder.appending("y.flac")

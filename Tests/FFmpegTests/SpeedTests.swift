@@ -10,7 +10,8 @@ struct `Speed` {
     @Test func `three minutes of FLAC through the pipe`() async throws {
         try await withFolder { folder in
             try await plain(
-                "-f", "lavfi", "-i", "anoisesrc=d=180:r=44100:a=0.1:c=pink", "-ac", "2", "x.flac", in: folder)
+                "-f", "lavfi", "-i", "anoisesrc=d=180:r=44100:a=0.1:c=pink", "-ac", "2", "x.flac",
+                in: folder)
             let ffmpeg = try await makeFFmpeg()
             let file = folder.appending("x.flac")
             let info = try await ffmpeg.probe(file)
@@ -30,7 +31,8 @@ struct `Speed` {
             let ffmpeg = try await makeFFmpeg()
             for hours in [0.2, 10] {
                 try await plain(
-                    "-f", "lavfi", "-i", "sine=r=44100", "-t", "\(hours * 3600)", "-ac", "2", "-c:a", "flac", "-compression_level", "0",
+                    "-f", "lavfi", "-i", "sine=r=44100", "-t", "\(hours * 3600)", "-ac", "2",
+                    "-c:a", "flac", "-compression_level", "0",
                     "x.flac", in: folder)
                 let file = folder.appending("x.flac")
                 let info = try await ffmpeg.probe(file)
@@ -38,11 +40,13 @@ struct `Speed` {
                 let began = clock.now
                 let report = try await ffmpeg.decode(file, info) { _ in }
                 let status = String(
-                    decoding: FileManager.default.contents(atPath: "/proc/self/status") ?? Data(), as: UTF8.self)
+                    decoding: FileManager.default.contents(atPath: "/proc/self/status") ?? Data(),
+                    as: UTF8.self)
                 let peak = status.split(separator: "\n").first { $0.hasPrefix("VmHWM") } ?? ""
                 #expect(report.frames == Int(hours * 3600) * 44_100)
                 let seconds = (clock.now - began).seconds
-                print("\(hours) h: \(seconds) s, \(hours * 3600 / seconds) times real time, \(peak)")
+                print(
+                    "\(hours) h: \(seconds) s, \(hours * 3600 / seconds) times real time, \(peak)")
             }
         }
     }

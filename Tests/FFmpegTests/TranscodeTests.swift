@@ -8,7 +8,8 @@ import Testing
 
 @Suite struct `Transcode` {
     private func info(
-        _ channels: Int = 2, rate: Int = 44_100, _ samples: AudioFormat.Samples = .integer(bits: 16),
+        _ channels: Int = 2, rate: Int = 44_100,
+        _ samples: AudioFormat.Samples = .integer(bits: 16),
         bitRate: Int? = nil, container: String = "flac", duration: Double? = 100
     ) -> MediaInfo {
         MediaInfo(
@@ -39,13 +40,17 @@ import Testing
             #expect(first.allSatisfy { $0.sha256.count == 64 && $0.size > 0 })
             let names = first.map(\.name)
             #expect(names.last == "hls/master.m3u8")
-            #expect(Set(["opus.ogg", "preview.mp3", "original.flac", "download.m4a"]).isSubset(of: names))
+            #expect(
+                Set(["opus.ogg", "preview.mp3", "original.flac", "download.m4a"]).isSubset(
+                    of: names))
             #expect(names.filter { $0.hasPrefix("hls/seg_128k_") }.count == 4)
             #expect(told.withLock { $0 == $0.sorted() && !$0.isEmpty })
             for (index, made) in first.enumerated() where made.name.hasSuffix(".m3u8") {
                 let text = String(decoding: try FilePath(made.path).bytes, as: UTF8.self)
                 for line in text.split(separator: "\n") {
-                    let named = line.hasPrefix("#EXT-X-MAP") ? String(line.split(separator: "\"")[1]) : String(line)
+                    let named =
+                        line.hasPrefix("#EXT-X-MAP")
+                        ? String(line.split(separator: "\"")[1]) : String(line)
                     guard !named.hasPrefix("#") else { continue }
                     #expect(names[..<index].contains("hls/" + named))
                 }
@@ -58,7 +63,8 @@ import Testing
                 let isNamed = isOwn || made.name == "download.m4a"
                 #expect((bytes.range(of: Data("Kept".utf8)) != nil) == isNamed, "\(made.name)")
             }
-            let preview = try await ffmpeg.probe(FilePath(first.first { $0.name == "preview.mp3" }!.path))
+            let preview = try await ffmpeg.probe(
+                FilePath(first.first { $0.name == "preview.mp3" }!.path))
             #expect(abs((preview.duration ?? 0) - 20) < 0.1)
         }
     }
@@ -129,8 +135,10 @@ import Testing
         #expect(TranscodeScript.ladder(all, for: info(.lossy, bitRate: 16_000)) == [64])
         #expect(TranscodeScript.ladder(all, for: info(.lossy, bitRate: 320_000)) == all)
         #expect(TranscodeScript(.init([.flac]), for: info(12)).branches.isEmpty)
-        for (rate, to) in [(192_000, 48_000), (176_400, 44_100), (88_200, 44_100), (69_313, 48_000),
-            (44_100, 44_100), (7350, 8000), (37_800, 44_100)] {
+        for (rate, to) in [
+            (192_000, 48_000), (176_400, 44_100), (88_200, 44_100), (69_313, 48_000),
+            (44_100, 44_100), (7350, 8000), (37_800, 44_100),
+        ] {
             #expect(TranscodeScript.rate(info(rate: rate)) == to)
         }
     }
@@ -177,7 +185,8 @@ import Testing
             var noise = Noise()
             let file = folder.appending("x")
             try file.write(
-                wave(rate: rate, channels: channels, bits: 16, noise.bytes(rate * channels * 2 * 2)))
+                wave(rate: rate, channels: channels, bits: 16, noise.bytes(rate * channels * 2 * 2))
+            )
             let ffmpeg = try await makeFFmpeg()
             let info = try await ffmpeg.probe(file)
             let made = try await ffmpeg.transcode(file, info, to: .standard, in: folder)

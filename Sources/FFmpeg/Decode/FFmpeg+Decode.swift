@@ -60,10 +60,10 @@ extension FFmpeg {
             before += ["-reinit_filter", "0"]
         }
         return Whitelist.input(input, options, codecs: Whitelist.codecs, before: before) + [
-            "-map", "0:a:0", "-vn", "-sn", "-dn", "-map_metadata", "-1", "-filter_threads", "1", "-af",
+            "-map", "0:a:0", "-vn", "-sn", "-dn", "-map_metadata", "-1", "-filter_threads", "1",
+            "-af",
             shape, "-t", "\(Int(options.maxDuration.seconds) + 1)", "-c:a", "pcm_f32le", "-f",
             "f32le", "pipe:1",
         ]
     }
 }
-

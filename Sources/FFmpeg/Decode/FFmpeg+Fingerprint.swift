@@ -24,7 +24,8 @@ extension FFmpeg {
         _ input: InputFile, _ options: FFmpegOptions
     ) -> [String] {
         Whitelist.input(input, options, codecs: Whitelist.codecs, before: ["-nostdin"]) + [
-            "-map", "0:a:0", "-vn", "-sn", "-dn", "-map_metadata", "-1", "-filter_threads", "1", "-t",
+            "-map", "0:a:0", "-vn", "-sn", "-dn", "-map_metadata", "-1", "-filter_threads", "1",
+            "-t",
             "120", "-f", "chromaprint", "-fp_format", "base64", "pipe:1",
         ]
     }

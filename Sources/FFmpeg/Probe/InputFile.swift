@@ -2,11 +2,11 @@
 package import SystemPackage
 
 #if canImport(Glibc)
-    import Glibc
+import Glibc
 #elseif canImport(Musl)
-    import Musl
+import Musl
 #elseif canImport(Darwin)
-    import Darwin
+import Darwin
 #endif
 
 /// A file that a tool may be given: a regular one, not a link, of a kind that is let in.
@@ -98,7 +98,8 @@ package struct InputFile: Sendable, Hashable {
                 while count < buffer.count {
                     let more = try descriptor.read(
                         fromAbsoluteOffset: offset + Int64(count),
-                        into: UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[count...]))
+                        into: UnsafeMutableRawBufferPointer(
+                            rebasing: UnsafeMutableRawBufferPointer(buffer)[count...]))
                     if more == 0 { break }
                     count += more
                 }

@@ -26,7 +26,9 @@ package enum MediaKind: String, Sendable, Hashable, CaseIterable {
     }
 
     private static func byMagic(_ head: [UInt8]) -> MediaKind? {
-        func at(_ offset: Int, _ text: String) -> Bool { head.dropFirst(offset).starts(with: text.utf8) }
+        func at(_ offset: Int, _ text: String) -> Bool {
+            head.dropFirst(offset).starts(with: text.utf8)
+        }
         if at(8, "WAVE"), ["RIFF", "RIFX", "RF64", "BW64"].contains(where: { at(0, $0) }) {
             return .wav
         }

@@ -55,7 +55,9 @@ package struct ProbeDocument: Sendable, Decodable {
         guard let codec = audio.codec_name, codec.utf8.allSatisfy(Self.isName),
             let rate = audio.sample_rate.flatMap(Int.init), let channels = audio.channels,
             rate > 0, channels > 0
-        else { throw .invalid(MediaFault("its audio has no codec, rate or channels that are known")) }
+        else {
+            throw .invalid(MediaFault("its audio has no codec, rate or channels that are known"))
+        }
         guard channels <= options.maxChannels else {
             throw .limit(
                 MediaFault("it has \(channels) channels, more than \(options.maxChannels)"))
@@ -108,7 +110,9 @@ package struct ProbeDocument: Sendable, Decodable {
             }
         }
         return Dictionary(
-            uniqueKeysWithValues: all.sorted { $0.key < $1.key }.prefix(maxTags).map { ($0.key, $0.value) })
+            uniqueKeysWithValues: all.sorted { $0.key < $1.key }.prefix(maxTags).map {
+                ($0.key, $0.value)
+            })
     }
 
     private static func number(_ text: String?) -> Double? {

@@ -105,7 +105,8 @@ extension FFmpeg {
                 path, .readOnly, options: [.noFollow, .closeOnExec])
         } catch {
             throw MediaFailure.retry(
-                MediaFault("ffmpeg ended well but did not make \(path.lastComponent?.string ?? "it")"))
+                MediaFault(
+                    "ffmpeg ended well but did not make \(path.lastComponent?.string ?? "it")"))
         }
         defer { try? descriptor.close() }
         var hash = SHA256()

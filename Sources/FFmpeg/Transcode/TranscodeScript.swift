@@ -34,14 +34,18 @@ package struct TranscodeScript: Sendable, Hashable {
                 let label = branch(gain + [shape(rate: 48_000)])
                 add(
                     "opus.ogg", label,
-                    ["-c:a", "libopus", "-b:a", "\(Self.bounded(kilobits))k", "-vbr", "on", "-f", "ogg"])
+                    [
+                        "-c:a", "libopus", "-b:a", "\(Self.bounded(kilobits))k", "-vbr", "on", "-f",
+                        "ogg",
+                    ])
             case .preview(let kilobits, let start, let seconds, let fade):
                 let label = branch(
                     piece(start, seconds, fade) + gain + [shape(rate: Self.rate(info))])
                 add(
                     "preview.mp3", label,
                     [
-                        "-c:a", "libmp3lame", "-b:a", "\(Self.bounded(kilobits))k", "-id3v2_version", "3",
+                        "-c:a", "libmp3lame", "-b:a", "\(Self.bounded(kilobits))k",
+                        "-id3v2_version", "3",
                         "-f", "mp3",
                     ])
             case .flac: addLossless()
@@ -188,7 +192,9 @@ package struct TranscodeScript: Sendable, Hashable {
     // MARK: Metadata
 
     /// No names, versions or times of ours in the bytes: two runs make the same.
-    private static let same = ["-fflags", "+bitexact", "-flags:a", "+bitexact", "-map_chapters", "-1"]
+    private static let same = [
+        "-fflags", "+bitexact", "-flags:a", "+bitexact", "-map_chapters", "-1",
+    ]
 
     /// Ogg has its tags in the stream, the others in the container.
     private var kept: [String] { ["-map_metadata:g", info.container == "ogg" ? "0:s:a:0" : "0:g"] }

@@ -21,7 +21,9 @@ extension FilePath {
 
     func write(_ text: String) throws { try write(text.utf8) }
 
-    var bytes: [UInt8] { get throws { [UInt8](try Data(contentsOf: URL(fileURLWithPath: string))) } }
+    var bytes: [UInt8] {
+        get throws { [UInt8](try Data(contentsOf: URL(fileURLWithPath: string))) }
+    }
 
     var names: [String] {
         get throws { try FileManager.default.contentsOfDirectory(atPath: string).sorted() }
@@ -37,7 +39,9 @@ extension FilePath {
 
 /// Runs the plain ffmpeg, without walls: makes the tests' files, on which alone it is let loose.
 @discardableResult
-func plain(_ arguments: String..., tool: String = "ffmpeg", in folder: FilePath) async throws -> String {
+func plain(_ arguments: String..., tool: String = "ffmpeg", in folder: FilePath) async throws
+    -> String
+{
     try await plain(arguments, tool: tool, in: folder)
 }
 
@@ -70,12 +74,15 @@ func makeFFmpeg(_ change: (inout FFmpegOptions) -> Void = { _ in }) async throws
 
 /// PCM in a WAV file, by hand (RIFF, WAVE_FORMAT_PCM or _IEEE_FLOAT).
 func wave(rate: Int, channels: Int, bits: Int, isFloat: Bool = false, _ data: [UInt8]) -> [UInt8] {
-    func le(_ value: Int, _ count: Int) -> [UInt8] { (0..<count).map { UInt8(value >> (8 * $0) & 0xFF) } }
+    func le(_ value: Int, _ count: Int) -> [UInt8] {
+        (0..<count).map { UInt8(value >> (8 * $0) & 0xFF) }
+    }
     let frame = channels * bits / 8
     let format =
         le(isFloat ? 3 : 1, 2) + le(channels, 2) + le(rate, 4) + le(rate * frame & 0xFFFF_FFFF, 4)
         + le(frame & 0xFFFF, 2) + le(bits, 2)
-    return Array("RIFF".utf8) + le(28 + format.count + data.count - 8 + 8, 4) + Array("WAVEfmt ".utf8)
+    return Array("RIFF".utf8) + le(28 + format.count + data.count - 8 + 8, 4)
+        + Array("WAVEfmt ".utf8)
         + le(format.count, 4) + format + Array("data".utf8) + le(data.count, 4) + data
 }
 
@@ -86,12 +93,15 @@ struct Noise {
         x = (1_103_515_245 &* x &+ 12345) & 0x7FFF_FFFF
         return x
     }
-    mutating func bytes(_ count: Int) -> [UInt8] { (0..<count).map { _ in UInt8(next() >> 15 & 0xFF) } }
+    mutating func bytes(_ count: Int) -> [UInt8] {
+        (0..<count).map { _ in UInt8(next() >> 15 & 0xFF) }
+    }
 }
 
 extension FFmpeg {
     /// Runs the decoder with any arguments within its walls: how it ended, and the beginning of what it gave.
-    func run(_ arguments: [String], _ limits: Limits) async throws -> (end: ToolEnd, bytes: [UInt8]) {
+    func run(_ arguments: [String], _ limits: Limits) async throws -> (end: ToolEnd, bytes: [UInt8])
+    {
         var heard: [UInt8] = []
         let command = Launcher.Command(ffmpeg, arguments, limits: limits)
         let end = try await launcher.run(command, watch: Watch(limits)) { chunk in

@@ -4,7 +4,10 @@ import FFmpeg
 import SystemPackage
 
 /// A script in ffmpeg's place: tells a version when asked for one, else does what it is made for.
-func fake(_ body: String, in folder: FilePath, walls: Cage.Walls? = nil, _ change: (inout FFmpegOptions) -> Void = { _ in })
+func fake(
+    _ body: String, in folder: FilePath, walls: Cage.Walls? = nil,
+    _ change: (inout FFmpegOptions) -> Void = { _ in }
+)
     async throws -> FFmpeg
 {
     let program = try folder.appending("fake").script(
@@ -25,7 +28,8 @@ func sample(in folder: FilePath) throws -> (file: FilePath, info: MediaInfo) {
     try file.write(wave(rate: 8000, channels: 1, bits: 16, [UInt8](repeating: 0, count: 16_000)))
     let info = MediaInfo(
         container: "wav", codec: "pcm_s16le", duration: 1,
-        format: AudioFormat(sampleRate: 8000, channels: 1), bitDepth: 16, tags: [:], hasCover: false)
+        format: AudioFormat(sampleRate: 8000, channels: 1), bitDepth: 16, tags: [:], hasCover: false
+    )
     return (file, info)
 }
 
