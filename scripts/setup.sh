@@ -27,6 +27,10 @@ has clickhouse-server || need clickhouse-server
 has sha256sum || need coreutils
 has openssl || need openssl
 has prometheus || need prometheus
+# Sound: the decoder, and the programs that shut it in; fpcalc is the fingerprint's oracle.
+if ! has ffmpeg || ! has ffprobe; then need ffmpeg; fi
+if ! has setpriv || ! has prlimit || ! has unshare; then need util-linux; fi
+has fpcalc || need libchromaprint-tools
 
 [ -z "$missing" ] && exit 0
 
