@@ -41,6 +41,8 @@ package final class StageWork: Sendable {
         state = Mutex(State(note: note))
     }
 
+    var attempt: Int { context?.attempt ?? 1 }
+
     // MARK: The input
 
     func take(_ input: InputFile) { state.withLock { $0.input = input } }

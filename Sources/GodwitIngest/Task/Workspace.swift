@@ -58,6 +58,9 @@ public struct Workspace: Sendable {
         return print
     }
 
+    /// Which run of the stage on this track it is by reported failures, from 1.
+    public var attempt: Int { stage.attempt }
+
     // MARK: Results
 
     /// Puts a file into the output store, beside the task's other results, as `name`.
