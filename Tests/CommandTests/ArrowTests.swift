@@ -8,7 +8,8 @@ import Testing
     static let own: Set<String> = [
         "Godwit", "GodwitSQLite", "GodwitRedis", "GodwitTesting", "GodwitCLI", "MessagePack",
         "RedisClient", "CGodwitSQLite", "GodwitStreams", "GodwitMonitor", "GodwitHTTP",
-        "GodwitProtos", "GodwitGRPC", "GodwitPush",
+        "GodwitProtos", "GodwitGRPC", "GodwitPush", "GodwitIngest", "AWSClient", "SigV4",
+        "AudioSignal", "FFmpeg",
     ]
     /// What opens files, sockets or databases.
     static let inputOutput = [
@@ -66,13 +67,14 @@ import Testing
     static func complaints(about imports: [Import]) -> [String] {
         imports.compactMap { line in
             let isOwn = own.contains(line.module)
+            let opens = inputOutput.contains { line.module.hasPrefix($0) }
             let reason: String? =
                 switch line.target {
                 case "MessagePack": isOwn ? "MessagePack knows nothing of queues" : nil
                 case "RedisClient": isOwn ? "RedisClient knows nothing of queues" : nil
                 case "Godwit" where isOwn && line.module != "MessagePack":
                     "the core imports no store"
-                case "Godwit" where inputOutput.contains { line.module.hasPrefix($0) }:
+                case "Godwit" where opens:
                     "the core imports no I/O"
                 case "GodwitSQLite"
                 where isOwn && !["Godwit", "CGodwitSQLite"].contains(line.module):
@@ -97,6 +99,17 @@ import Testing
                     && !["Godwit", "GodwitGRPC", "GodwitMonitor", "GodwitProtos"].contains(
                         line.module):
                     "push stands on the worker, the wire and the webhook's signature"
+                case "SigV4" where isOwn || opens, "AudioSignal" where isOwn || opens:
+                    "arithmetic needs nobody and opens nothing"
+                case "AWSClient" where isOwn && line.module != "SigV4":
+                    "the client of S3 and SQS knows nothing of queues"
+                case "FFmpeg" where isOwn && line.module != "AudioSignal":
+                    "the guarded ffmpeg knows nothing of queues"
+                case "GodwitIngest"
+                where isOwn
+                    && !["Godwit", "GodwitMonitor", "AWSClient", "AudioSignal", "FFmpeg"].contains(
+                        line.module):
+                    "ingestion stands on the seam, its clients and the webhook's sender"
                 case "GodwitTesting" where isOwn && line.module != "Godwit":
                     "the testing product knows no concrete broker"
                 case "GodwitCLI"
@@ -135,6 +148,9 @@ import Testing
         ("GodwitMonitor/X.swift", "import GodwitHTTP"),
         ("GodwitHTTP/X.swift", "import GodwitRedis"),
         ("GodwitSQLite/X.swift", "import GodwitMonitor"),
+        ("AudioSignal/X.swift", "import FFmpeg"), ("SigV4/X.swift", "import AsyncHTTPClient"),
+        ("AWSClient/X.swift", "import Godwit"), ("FFmpeg/X.swift", "import GodwitIngest"),
+        ("GodwitIngest/X.swift", "import GodwitSQLite"),
     ])
     func `an import against the arrows is found`(_ file: String, _ line: String) throws {
         let module = try #require(Self.module(line))

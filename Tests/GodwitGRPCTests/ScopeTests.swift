@@ -122,6 +122,39 @@ import Testing
         await store.shutdown()
     }
 
+    @Test func `who may not produce somewhere does not forward or emit there`() async throws {
+        let clock = VirtualClock()
+        let store = try await filled(clock)
+        let worker = Caller { act, queue in
+            (act == .work && queue == "mine") || (act == .produce && queue == "mine-next")
+        }
+        try await LoopbackDoor.open(store, as: worker) { remote async throws in
+            let token = try #require(
+                try await remote.reserve(ReserveRequest(1), from: "mine").messages.first?.token)
+            for target: QueueName in ["others", "nowhere", "mine"] {
+                let away = [Settlement(token, .forward(to: target))]
+                #expect(await isDenied { _ = try await remote.settle(away, in: "mine") })
+                let both = await remote.settle(
+                    away, thenReserve: ReserveRequest(1), from: "mine")
+                #expect(await isDenied { _ = try both.settled.get() })
+            }
+            // What was denied has changed nothing: the lease is whole, and a forward that is allowed goes.
+            #expect(try await store.counts(of: "mine").leased == 1)
+            let outcome = try await remote.settle(
+                [Settlement(token, .forward(to: "mine-next"))], in: "mine")
+            #expect(outcome == [.done])
+            #expect(try await store.counts(of: "mine-next").ready == 1)
+
+            let lane = LaneSettlement(
+                LaneToken(key: "k", nonce: 1), handled: 0, newest: .none, windowCount: 1,
+                windowBytes: 1, end: .next,
+                emissions: [Emission(Self.message(7, clock), to: "others")])
+            #expect(await isDenied { _ = try await remote.settleLanes([lane], in: "mine") })
+        }
+        #expect(try await store.counts(of: "others").ready == 2)
+        await store.shutdown()
+    }
+
     @Test func `each act opens its own calls only`() async throws {
         let store = try await filled(VirtualClock())
         try await LoopbackDoor.open(store, as: Self.caller(.inspect)) { remote async throws in
