@@ -46,6 +46,23 @@ public struct FourierTransform: Sendable {
         }
     }
 
+    /// Writes X(k) for k from 0 to half the length: `length` samples in, `length / 2 + 1` of each part out.
+    public func spectrum(
+        of samples: UnsafeBufferPointer<Float>, re: UnsafeMutableBufferPointer<Float>,
+        im: UnsafeMutableBufferPointer<Float>
+    ) {
+        let half = length / 2
+        precondition(samples.count == length && re.count == half + 1 && im.count == half + 1)
+        withUnsafeTemporaryAllocation(of: Float.self, capacity: length) { work in
+            let workRe = UnsafeMutableBufferPointer(rebasing: work[..<half])
+            let workIm = UnsafeMutableBufferPointer(rebasing: work[half...])
+            transform(samples, workRe, workIm)
+            (re[0], im[0]) = (workRe[0] + workIm[0], 0)
+            (re[half], im[half]) = (workRe[0] - workIm[0], 0)
+            for k in 1..<half { (re[k], im[k]) = unpacked(k, workRe, workIm) }
+        }
+    }
+
     /// X(k) out of the transform of the packed signal Z: (Z(k) + Z*(n−k)) / 2 − i·w(k)·(Z(k) − Z*(n−k)) / 2.
     private func unpacked(
         _ k: Int, _ re: UnsafeMutableBufferPointer<Float>, _ im: UnsafeMutableBufferPointer<Float>
