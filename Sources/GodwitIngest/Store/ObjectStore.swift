@@ -19,7 +19,7 @@ public protocol ObjectStore: Sendable {
     /// one lies there by now. Broken off on the way, it goes on from where it was, pinned.
     func read(
         _ key: String, _ range: Range<UInt64>?, ifMatch: String?,
-        _ consume: @Sendable (UnsafeRawBufferPointer) async throws -> Void
+        _ consume: @Sendable ([UInt8]) async throws -> Void
     ) async throws -> ObjectInfo
 
     /// Puts bytes that fit in memory.
