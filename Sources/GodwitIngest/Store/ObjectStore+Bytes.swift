@@ -33,7 +33,7 @@ extension ObjectStore {
         do {
             _ = try await read(key, nil, ifMatch: nil) { piece in
                 sum.withLock { sum in
-                    sum.hash.update(bufferPointer: piece)
+                    sum.hash.update(data: piece)
                     sum.size += UInt64(piece.count)
                 }
             }

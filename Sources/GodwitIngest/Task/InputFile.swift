@@ -37,7 +37,7 @@ extension InputFile {
         do {
             _ = try await store.read(track.key, nil, ifMatch: track.etag) { piece in
                 let size = sum.withLock { sum in
-                    sum.hash.update(bufferPointer: piece)
+                    sum.hash.update(data: piece)
                     sum.size += UInt64(piece.count)
                     return sum.size
                 }
