@@ -11,14 +11,30 @@ public struct PeaksBuilder: SampleConsumer, Sendable {
     private let format: AudioFormat
     private let bins: Int
     private let mostCells: Int
-    /// The peaks of the cells that are full, for each channel of the result.
-    private var cells: [[Float]]
+    /// Of the result: 1 or 2.
+    private let channels: Int
+    /// The peaks of the cells that are full, the channels in turn.
+    private var cells: [Float] = []
     /// Frames of a cell.
     private var grid = 1
     private var filled = 0
     private var frames = 0
-    private var low: [Float]
-    private var high: [Float]
+    /// Of the cell that is being filled.
+    private var pending = (Extremes(), Extremes())
+
+    private struct Extremes: Sendable {
+        var low: Float = 2
+        var high: Float = -2
+
+        var peak: Float { greater(low, high) }
+
+        @inline(__always) mutating func widen(_ value: Float) { widen(value, value) }
+
+        @inline(__always) mutating func widen(_ lower: Float, _ higher: Float) {
+            if lower < low { low = lower }
+            if higher > high { high = higher }
+        }
+    }
 
     public init(format: AudioFormat, bins: Int = 8_000) {
         self.init(format: format, bins: bins, cells: 1 << 19)
@@ -30,10 +46,7 @@ public struct PeaksBuilder: SampleConsumer, Sendable {
         self.format = format
         self.bins = bins
         mostCells = cells
-        let channels = format.channels <= 2 ? format.channels : 1
-        self.cells = Array(repeating: [], count: channels)
-        low = Array(repeating: 2, count: channels)
-        high = Array(repeating: -2, count: channels)
+        channels = format.channels <= 2 ? format.channels : 1
     }
 
     public mutating func add(_ samples: Span<Float>) {
@@ -43,12 +56,19 @@ public struct PeaksBuilder: SampleConsumer, Sendable {
             let count = samples.count / format.channels
             var done = 0
             while done < count {
-                if filled == 0, cells[0].count == mostCells { merge() }
+                if filled == 0, cells.count == mostCells * channels { merge() }
+                let start = base + done * format.channels
                 let part = min(grid - filled, count - done)
-                if format.channels <= 2 {
-                    scan(base + done * format.channels, part * format.channels)
-                } else {
-                    mix(base + done * format.channels, part)
+                switch format.channels {
+                case 1 where part < 8:
+                    for index in 0..<part { pending.0.widen(clean(start[index])) }
+                case 2 where part < 8:
+                    for index in 0..<part {
+                        pending.0.widen(clean(start[2 * index]))
+                        pending.1.widen(clean(start[2 * index + 1]))
+                    }
+                case 1, 2: scan(start, part * channels)
+                default: mix(start, part)
                 }
                 (done, filled) = (done + part, filled + part)
                 if filled == grid { emit() }
@@ -59,37 +79,36 @@ public struct PeaksBuilder: SampleConsumer, Sendable {
 
     public mutating func finish() -> Peaks {
         if filled > 0 { emit() }
-        let count = cells[0].count
+        let count = cells.count / channels
         let bins = min(bins, count)
-        let peaks = cells.map { row in
+        let peaks = (0..<channels).map { channel in
             (0..<bins).map { bin in
-                row[count * bin / bins..<count * (bin + 1) / bins].reduce(0, greater)
+                (count * bin / bins..<count * (bin + 1) / bins).reduce(0) {
+                    greater($0, cells[$1 * channels + channel])
+                }
             }
         }
         return Peaks(sampleRate: format.sampleRate, frames: frames, peaks: peaks)
     }
 
-    private mutating func emit() {
-        for channel in cells.indices {
-            cells[channel].append(greater(low[channel], high[channel]))
-            (low[channel], high[channel]) = (2, -2)
-        }
+    @inline(__always) private mutating func emit() {
+        cells.append(pending.0.peak)
+        if channels == 2 { cells.append(pending.1.peak) }
+        pending = (Extremes(), Extremes())
         filled = 0
     }
 
     /// Makes one cell of each two.
     private mutating func merge() {
-        for channel in cells.indices {
-            for index in 0..<mostCells / 2 {
-                cells[channel][index] = greater(
-                    cells[channel][2 * index], cells[channel][2 * index + 1])
-            }
-            cells[channel].removeLast(mostCells / 2)
+        for index in 0..<mostCells / 2 * channels {
+            let first = index / channels * 2 * channels + index % channels
+            cells[index] = greater(cells[first], cells[first + channels])
         }
+        cells.removeLast(mostCells / 2 * channels)
         grid *= 2
     }
 
-    /// One or two channels: they alternate in the lanes.
+    /// One or two channels, eight samples or more: they alternate in the lanes.
     private mutating func scan(_ start: UnsafePointer<Float>, _ count: Int) {
         var lows = SIMD8<Float>(repeating: 2)
         var highs = SIMD8<Float>(repeating: -2)
@@ -101,16 +120,19 @@ public struct PeaksBuilder: SampleConsumer, Sendable {
             lows.replace(with: values, where: values .< lows)
             highs.replace(with: values, where: values .> highs)
         }
-        for lane in 0..<8 where whole > 0 {
-            let channel = lane % low.count
-            low[channel] = min(low[channel], lows[lane])
-            high[channel] = max(high[channel], highs[lane])
+        for lane in 0..<8 {
+            if channels == 1 || lane % 2 == 0 {
+                pending.0.widen(lows[lane], highs[lane])
+            } else {
+                pending.1.widen(lows[lane], highs[lane])
+            }
         }
         for index in whole..<count {
-            let channel = index % low.count
-            let value = clean(start[index])
-            low[channel] = min(low[channel], value)
-            high[channel] = max(high[channel], value)
+            if channels == 1 || index % 2 == 0 {
+                pending.0.widen(clean(start[index]))
+            } else {
+                pending.1.widen(clean(start[index]))
+            }
         }
     }
 
@@ -120,16 +142,15 @@ public struct PeaksBuilder: SampleConsumer, Sendable {
             for channel in 0..<format.channels {
                 sum += Double(clean(start[frame * format.channels + channel]))
             }
-            let value = Float(sum / Double(format.channels))
-            low[0] = min(low[0], value)
-            high[0] = max(high[0], value)
+            pending.0.widen(Float(sum / Double(format.channels)))
         }
     }
 }
 
 /// The one of greater magnitude; the positive one of two equals.
-private func greater(_ one: Float, _ other: Float) -> Float {
-    abs(one) == abs(other) ? max(one, other) : abs(one) > abs(other) ? one : other
+@inline(__always) private func greater(_ one: Float, _ other: Float) -> Float {
+    let (lower, higher) = one < other ? (one, other) : (other, one)
+    return -lower > higher ? lower : higher
 }
 
 @inline(__always) private func clean(_ sample: Float) -> Float {
