@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Configuration
-import Foundation
-public import Godwit
+public import Foundation
+import Godwit
 public import GodwitMonitor
 import Synchronization
 public import SystemPackage
