@@ -14,4 +14,15 @@ extension Queue {
         message.isResend = false
         return message
     }
+
+    /// Accepts one job under an id that its maker chose, one without a time in it (a hash).
+    ///
+    /// Repeated: a known id adds nothing, for as long as its record is kept; after that it is a new
+    /// message, unlike with ``EnqueueOption/id(_:)``.
+    @discardableResult
+    package func enqueue<J: Job>(
+        _ job: J, named id: MessageID, _ options: EnqueueOption...
+    ) async throws(EnqueueError) -> Enqueued {
+        try await accept([try message(for: job, id: id, options)])[0]
+    }
 }

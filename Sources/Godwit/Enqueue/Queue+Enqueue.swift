@@ -104,7 +104,7 @@ extension Queue {
         }
     }
 
-    private func accept(_ messages: [NewMessage]) async throws(EnqueueError) -> [Enqueued] {
+    func accept(_ messages: [NewMessage]) async throws(EnqueueError) -> [Enqueued] {
         if messages.isEmpty { return [] }
         let outcomes: [EnqueueOutcome]
         do {

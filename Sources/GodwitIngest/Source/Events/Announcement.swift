@@ -47,12 +47,14 @@ package struct Announcement: Sendable, Hashable {
     /// More records than S3 ever puts into one message are somebody's attack or mistake.
     private static let mostRecords = 1000
 
+    private init(records: [Record]) { self.records = records }
+
     private init(unreadable reason: String, _ raw: JSONValue) {
-        records = [Record(meaning: .unreadable(reason), raw: raw)]
+        self.init(one: .unreadable(reason), raw)
     }
 
     private init(one meaning: Record.Meaning, _ raw: JSONValue) {
-        records = [Record(meaning: meaning, raw: raw)]
+        self.init(records: [Record(meaning: meaning, raw: raw)])
     }
 
     private init(_ value: JSONValue, depth: Int) {
@@ -66,7 +68,7 @@ package struct Announcement: Sendable, Hashable {
                     unreadable: "it has \(list.count) records, \(Self.mostRecords) are read", value)
                 return
             }
-            records = list.map { Record(meaning: Self.meaning(ofRecord: $0), raw: $0) }
+            self.init(records: list.map { Record(meaning: Self.meaning(ofRecord: $0), raw: $0) })
         } else if let event = value["Event"]?.string {
             self.init(
                 one: event == "s3:TestEvent"

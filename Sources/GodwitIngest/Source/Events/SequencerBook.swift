@@ -3,7 +3,7 @@
 /// The latest event of each key that was handed on, so that an older one that comes after it is known
 /// as stale. Forgets the key that was noted longest ago when it is full: what a forgotten stale event
 /// costs is one look at the store.
-struct SequencerBook: Sendable {
+package struct SequencerBook: Sendable {
     private struct Place: Hashable {
         var bucket: String?
         var key: String
@@ -20,17 +20,17 @@ struct SequencerBook: Sendable {
     private var order: [(turn: UInt64, place: Place)] = []
     private var turn: UInt64 = 0
 
-    init(limit: Int = 10_000) { self.limit = max(1, limit) }
+    package init(limit: Int = 10_000) { self.limit = max(1, limit) }
 
     /// Something later was handed on for this key. The same again is a repetition, not stale.
-    func isStale(_ event: ObjectEvent) -> Bool {
+    package func isStale(_ event: ObjectEvent) -> Bool {
         guard let sequencer = event.sequencer else { return false }
         guard let noted = latest[Place(bucket: event.bucket, key: event.key)] else { return false }
         return sequencer < noted.sequencer
     }
 
     /// Notes what was handed on; call it after, not before, or a failed one would be stale itself.
-    mutating func note(_ event: ObjectEvent) {
+    package mutating func note(_ event: ObjectEvent) {
         guard let sequencer = event.sequencer, !isStale(event) else { return }
         let place = Place(bucket: event.bucket, key: event.key)
         turn += 1
