@@ -87,7 +87,7 @@ extension Pipeline {
         let newer = Track(
             bucket: track.bucket, key: track.key, versionID: now.versionID, etag: now.etag,
             size: now.size)
-        if let entrance { try await newer.enqueue(into: entrance) }
+        if let entrance { try await entrance.enqueue(newer, named: Intake.id(of: newer)) }
         try await fail(
             track, TaskFailure.gone("another object lies there by now, which has a run of its own"),
             stage, context)
