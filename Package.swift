@@ -233,6 +233,7 @@ let package = Package(
             name: "FFmpeg",
             dependencies: [
                 "AudioSignal",
+                .product(name: "Crypto", package: "swift-crypto", condition: ingest),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Subprocess", package: "swift-subprocess", condition: ingest),
                 .product(name: "SystemPackage", package: "swift-system", condition: ingest),

@@ -14,10 +14,17 @@ public struct MediaInfo: Sendable, Hashable, Codable {
     /// As written in the file, with names in lower case; hostile text.
     public var tags: [String: String]
     public var hasCover: Bool
+    /// ffmpeg's name of the channel layout, one that ``AudioFormat/layout`` was made of; nil: not known.
+    public var layoutName: String?
+    /// Bits per second, as the file says.
+    public var bitRate: Int?
+    /// What an MP3's encoder put before and behind the sound.
+    public var gapless: Gapless?
 
     public init(
         container: String, codec: String, duration: Double?, format: AudioFormat, bitDepth: Int?,
-        tags: [String: String], hasCover: Bool
+        tags: [String: String], hasCover: Bool, layoutName: String? = nil, bitRate: Int? = nil,
+        gapless: Gapless? = nil
     ) {
         self.container = container
         self.codec = codec
@@ -26,5 +33,8 @@ public struct MediaInfo: Sendable, Hashable, Codable {
         self.bitDepth = bitDepth
         self.tags = tags
         self.hasCover = hasCover
+        self.layoutName = layoutName
+        self.bitRate = bitRate
+        self.gapless = gapless
     }
 }
