@@ -63,11 +63,11 @@ package final class StageWork: Sendable {
         return media
     }
 
-    func decode(_ consume: (Span<Float>) throws -> Void) async throws -> DecodeReport {
+    nonisolated(nonsending) func decode(_ consume: (Span<Float>) throws -> Void) async throws -> DecodeReport {
         let file = try fetched().path
         let media = try await media()
         let report = try await shop.media.decode(
-            file, media,
+            file, media, mode: .gapless,
             progress: { [self] position in try? await progress(position, of: "decode") }, consume)
         watch.moved()
         return report

@@ -47,8 +47,18 @@ public struct Workspace: Sendable {
     public var toolVersions: [String: String] { stage.shop.media.toolVersions }
 
     /// Decodes the file. Tasks that only listen share a decode as ``ListeningTask``.
-    public func decode(_ consume: (Span<Float>) throws -> Void) async throws -> DecodeReport {
+    public nonisolated(nonsending) func decode(
+        _ consume: (Span<Float>) throws -> Void
+    ) async throws -> DecodeReport {
         try await stage.decode(consume)
+    }
+
+    /// Makes all files of a plan in this run's folder; store what comes first first.
+    public func transcode(to plan: TranscodePlan) async throws -> [MadeFile] {
+        let name = key.name
+        return try await stage.shop.media.transcode(
+            try file, try await media(), to: plan, in: folder,
+            progress: { [stage] fraction in try? await stage.progress(fraction, of: name) })
     }
 
     /// The Chromaprint fingerprint; nil when the sound is too short for one.
