@@ -26,7 +26,9 @@ struct PairStorage: Sendable, Hashable {
     /// Replaces each value, in place.
     mutating func transform(_ change: (Int16) -> Int16) {
         for piece in pieces.indices {
-            for index in pieces[piece].indices { pieces[piece][index] = change(pieces[piece][index]) }
+            for index in pieces[piece].indices {
+                pieces[piece][index] = change(pieces[piece][index])
+            }
         }
     }
 

@@ -46,7 +46,9 @@ extension Waveform {
         let pixelBytes = 2 * waveform.channels * waveform.bits / 8
         let whole = data.count / pixelBytes * pixelBytes
         if waveform.bits == 8 {
-            for byte in data[..<whole] { waveform.pairs.append(Int16(Int8(bitPattern: byte)) * 256) }
+            for byte in data[..<whole] {
+                waveform.pairs.append(Int16(Int8(bitPattern: byte)) * 256)
+            }
         } else {
             for index in stride(from: 0, to: whole, by: 2) {
                 waveform.pairs.append(
@@ -105,7 +107,8 @@ extension Waveform {
                 return value &* 256
             }
             guard fits else {
-                throw .file("the waveform claims 8 bits and has values that need more: make it anew")
+                throw .file(
+                    "the waveform claims 8 bits and has values that need more: make it anew")
             }
         }
         waveform.pairs = data
@@ -131,10 +134,12 @@ extension Waveform {
         }
         guard channels >= 1, channels <= mostChannels else {
             throw .file(
-                "the waveform claims \(channels) channels, a file has 1 to \(mostChannels): make it anew")
+                "the waveform claims \(channels) channels, a file has 1 to \(mostChannels): make it anew"
+            )
         }
         return Waveform(
-            sampleRate: sampleRate, samplesPerPixel: samplesPerPixel, channels: channels, bits: bits)
+            sampleRate: sampleRate, samplesPerPixel: samplesPerPixel, channels: channels, bits: bits
+        )
     }
 
     private func reading(claimed: Int, cut: Bool) -> Reading {

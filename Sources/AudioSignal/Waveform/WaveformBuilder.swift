@@ -53,15 +53,9 @@ public struct WaveformBuilder: SampleConsumer, Sendable {
 
     public mutating func finish() -> Waveform {
         if filled > 0 { emit() }
-        let scale =
-            switch amplitude {
-            case .factor(let factor): factor
-            case .auto: automaticScale()
-            }
-        if scale != 1 {
-            waveform.pairs.transform { value in
-                Int16(min(max(Double(value) * scale, -32_768), 32_767))  // truncates
-            }
+        if case .auto = amplitude {
+            let scale = automaticScale()
+            if scale != 1 { waveform.pairs.transform { Self.scaled($0, scale) } }
         }
         // Why not a copy: the result may be half of all the memory that there is.
         var result = Waveform(
@@ -99,10 +93,20 @@ public struct WaveformBuilder: SampleConsumer, Sendable {
         }
     }
 
+    /// A value as it is kept: a factor is applied at once, for who takes the pixels out before the end.
+    private func final(_ value: Int32) -> Int16 {
+        guard case .factor(let factor) = amplitude, factor != 1 else { return Int16(value) }
+        return Self.scaled(Int16(value), factor)
+    }
+
+    private static func scaled(_ value: Int16, _ factor: Double) -> Int16 {
+        Int16(min(max(Double(value) * factor, -32_768), 32_767))  // truncates
+    }
+
     private mutating func emit() {
         for channel in low.indices {
-            waveform.pairs.append(Int16(low[channel]))
-            waveform.pairs.append(Int16(high[channel]))
+            waveform.pairs.append(final(low[channel]))
+            waveform.pairs.append(final(high[channel]))
             (low[channel], high[channel]) = (32_767, -32_768)
         }
         filled = 0

@@ -59,7 +59,8 @@ public struct WaveformOptions: Sendable, Hashable {
                     "\(pixels) pixels from \(start) s to \(end) s is no zoom: "
                         + "use a width of 1 or more and an end after the start")
             }
-            guard let whole = Int(exactly: ((end - start) * Double(sampleRate)).rounded(.towardZero))
+            guard
+                let whole = Int(exactly: ((end - start) * Double(sampleRate)).rounded(.towardZero))
             else { throw .options("the stretch from \(start) s to \(end) s is too long") }
             frames = whole / pixels
         }
@@ -69,7 +70,8 @@ public struct WaveformOptions: Sendable, Hashable {
                     + "which is fewer pixels")
         }
         guard frames <= Int(Int32.max) else {
-            throw .options("\(frames) samples per pixel do not fit in a file: use \(Int32.max) or less")
+            throw .options(
+                "\(frames) samples per pixel do not fit in a file: use \(Int32.max) or less")
         }
         return frames
     }
