@@ -3,14 +3,17 @@ import Foundation
 
 /// The discrete Fourier transform of real samples, for one length that is a power of two.
 ///
-/// Cooley and Tukey 1965, in place, radix 2, with the real samples packed as a complex signal of half
-/// the length. Makes its tables once; holds no other state, so one can serve many threads.
+/// Cooley and Tukey 1965, in place, radix 2 (the first two stages at once), four butterflies at a time,
+/// with the real samples packed as a complex signal of half the length. Makes its tables once; holds no other state, so one can serve many threads.
 public struct FourierTransform: Sendable {
     public let length: Int
     /// e^(−2πik/n) for the half length, then for the unpacking.
     private let cosines: [Float]
     private let sines: [Float]
     private let reversed: [Int32]
+    /// The stages' factors in the order they are used: for each four butterflies their cosines, then
+    /// their sines; those of the stage with a given arm begin at twice the arm.
+    private let factors: [Float]
 
     /// `length` is a power of two from 4 on.
     public init(length: Int) {
@@ -19,6 +22,16 @@ public struct FourierTransform: Sendable {
         let half = length / 2
         cosines = (0..<half).map { Float(cos(2 * Double.pi * Double($0) / Double(length))) }
         sines = (0..<half).map { Float(-sin(2 * Double.pi * Double($0) / Double(length))) }
+        var factors = [Float](repeating: 0, count: 2 * half)
+        var arm = 4
+        while arm < half {
+            for k in 0..<arm {
+                let (place, step) = (2 * (arm + k / 4 * 4) + k % 4, length / (2 * arm))
+                (factors[place], factors[place + 4]) = (cosines[k * step], sines[k * step])
+            }
+            arm *= 2
+        }
+        self.factors = factors
         let bits = half.trailingZeroBitCount
         reversed = (0..<half).map { index in
             var (rest, turned) = (index, 0)
@@ -85,20 +98,69 @@ public struct FourierTransform: Sendable {
             re[target] = samples[2 * index]
             im[target] = samples[2 * index + 1]
         }
-        var size = 2
-        while size <= half {
-            let (arm, step) = (size / 2, length / size)
-            for start in stride(from: 0, to: half, by: size) {
-                for k in 0..<arm {
-                    let (c, s) = (cosines[k * step], sines[k * step])
+        guard half >= 4 else { return pairs(re, im) }
+        fours(re, im)
+        var arm = 4
+        while arm < half {
+            butterflies(arm, re, im)
+            arm *= 2
+        }
+    }
+
+    /// The only stage of a half length of two.
+    private func pairs(
+        _ re: UnsafeMutableBufferPointer<Float>, _ im: UnsafeMutableBufferPointer<Float>
+    ) {
+        (re[0], re[1]) = (re[0] + re[1], re[0] - re[1])
+        (im[0], im[1]) = (im[0] + im[1], im[0] - im[1])
+    }
+
+    /// The first two stages at once: their factors are 1 and −i, so nothing is multiplied.
+    private func fours(
+        _ re: UnsafeMutableBufferPointer<Float>, _ im: UnsafeMutableBufferPointer<Float>
+    ) {
+        for at in stride(from: 0, to: re.count, by: 4) {
+            let (a, b) = (re[at] + re[at + 1], re[at] - re[at + 1])
+            let (c, d) = (re[at + 2] + re[at + 3], re[at + 2] - re[at + 3])
+            let (e, f) = (im[at] + im[at + 1], im[at] - im[at + 1])
+            let (g, h) = (im[at + 2] + im[at + 3], im[at + 2] - im[at + 3])
+            (re[at], re[at + 1], re[at + 2], re[at + 3]) = (a + c, b + h, a - c, b - h)
+            (im[at], im[at + 1], im[at + 2], im[at + 3]) = (e + g, f - d, e - g, f + d)
+        }
+    }
+
+    /// One stage, four butterflies at a time: `arm` is a multiple of four.
+    private func butterflies(
+        _ arm: Int, _ re: UnsafeMutableBufferPointer<Float>,
+        _ im: UnsafeMutableBufferPointer<Float>
+    ) {
+        factors.withUnsafeBytes { factors in
+            let (re, im) = (UnsafeMutableRawBufferPointer(re), UnsafeMutableRawBufferPointer(im))
+            func load(_ bytes: UnsafeMutableRawBufferPointer, _ index: Int) -> SIMD4<Float> {
+                bytes.loadUnaligned(fromByteOffset: 4 * index, as: SIMD4<Float>.self)
+            }
+            func store(
+                _ value: SIMD4<Float>, _ bytes: UnsafeMutableRawBufferPointer, _ index: Int
+            ) {
+                bytes.storeBytes(of: value, toByteOffset: 4 * index, as: SIMD4<Float>.self)
+            }
+            for start in stride(from: 0, to: length / 2, by: 2 * arm) {
+                for k in stride(from: 0, to: arm, by: 4) {
+                    let c = factors.loadUnaligned(
+                        fromByteOffset: 8 * (arm + k), as: SIMD4<Float>.self)
+                    let s = factors.loadUnaligned(
+                        fromByteOffset: 8 * (arm + k) + 16, as: SIMD4<Float>.self)
                     let (a, b) = (start + k, start + k + arm)
-                    let x = re[b] * c - im[b] * s
-                    let y = re[b] * s + im[b] * c
-                    (re[b], im[b]) = (re[a] - x, im[a] - y)
-                    (re[a], im[a]) = (re[a] + x, im[a] + y)
+                    let (bRe, bIm) = (load(re, b), load(im, b))
+                    let (aRe, aIm) = (load(re, a), load(im, a))
+                    let x = bRe * c - bIm * s
+                    let y = bRe * s + bIm * c
+                    store(aRe + x, re, a)
+                    store(aIm + y, im, a)
+                    store(aRe - x, re, b)
+                    store(aIm - y, im, b)
                 }
             }
-            size *= 2
         }
     }
 }

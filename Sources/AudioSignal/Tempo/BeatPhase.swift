@@ -46,16 +46,22 @@ struct BeatPhase: Sendable {
     ) -> (Double, Double) {
         let width = min(width, stretch.count / 2)
         guard width > Int(2 * lag) else { return (0, 0) }
+        let bell = (0..<width).map {
+            0.5 - 0.5 * cos(2 * Double.pi * (Double($0) + 0.5) / Double(width))
+        }
+        let turn = -2 * Double.pi * harmonic / lag
         var points: [(time: Double, phase: Double, weight: Double)] = []
         var last: Double?
         for start in stride(from: 0, through: stretch.count - width, by: hop) {
             var (re, im) = (0.0, 0.0)
+            // A pointer that turns by the same angle at each frame.
+            var (c, s) = (cos(turn * Double(start)), sin(turn * Double(start)))
+            let (stepC, stepS) = (cos(turn), sin(turn))
             for offset in 0..<width {
-                let angle = -2 * Double.pi * harmonic / lag * Double(start + offset)
-                let bell = 0.5 - 0.5 * cos(2 * .pi * (Double(offset) + 0.5) / Double(width))
-                let value = Double(stretch[start + offset]) * bell
-                re += value * cos(angle)
-                im += value * sin(angle)
+                let value = Double(stretch[start + offset]) * bell[offset]
+                re += value * c
+                im += value * s
+                (c, s) = (c * stepC - s * stepS, c * stepS + s * stepC)
             }
             let magnitude = (re * re + im * im).squareRoot()
             guard magnitude > 0 else { continue }

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
 
+/// One moment's rise of log power, summed over the bands of each register: low, middle, high, and 0.
+package typealias Onset = SIMD4<Float>
+
 /// How strongly something begins at each moment: low, middle and high notes apart.
 ///
 /// Log-power spectral flux (Percival and Tzanetakis 2014, §II-A): sound is cut into frames of about
@@ -10,9 +13,6 @@ import Foundation
 ///
 /// Fed with mono samples in pieces of any length. Holds one frame, and gives each moment to `onset` once.
 struct OnsetEnvelope: Sendable {
-    /// One moment's rise of log power, summed over the bands of a register.
-    typealias Onset = SIMD4<Float>
-
     /// Moments per second: near 200, whatever the sample rate.
     let rate: Double
     private let hop: Int
@@ -33,7 +33,6 @@ struct OnsetEnvelope: Sendable {
         var bins: Range<Int>
         /// 0 low, 1 middle, 2 high.
         var register: Int
-        var weight: Float
     }
 
     /// 10 ms, about half a frame: shorter, and frames overlap so much that slow attacks look flat.
@@ -69,7 +68,7 @@ struct OnsetEnvelope: Sendable {
             let high = min(max(low + 1, next), length / 2)
             let centre = Double(low + high - 1) / 2 * width
             let register = centre < 180 ? 0 : centre < 2_500 ? 1 : 2
-            bands.append(Band(bins: low..<high, register: register, weight: 1))
+            bands.append(Band(bins: low..<high, register: register))
             low = high
         }
         self.bands = bands
@@ -111,7 +110,7 @@ struct OnsetEnvelope: Sendable {
             let level = log(Self.floor + sum / reference)
             let step = level - history[slot][index]
             history[slot][index] = level
-            if step > 0, frames >= Self.reach { rise[band.register] += step * band.weight }
+            if step > 0, frames >= Self.reach { rise[band.register] += step }
         }
         frames += 1
         return (rise, total > Self.silence)

@@ -5,18 +5,18 @@
 /// Up to 32 minutes are kept whole. When a 33rd begins every second one is forgotten, and from then on
 /// only every second one is kept, and so on: of ten hours every 32nd minute remains. At most 6.2 MB.
 /// Each kept minute is analysed for itself, so gaps between them do no harm.
-struct OnsetHistory: Sendable {
-    private(set) var minutes: [[OnsetEnvelope.Onset]] = []
+package struct OnsetHistory: Sendable {
+    package private(set) var minutes: [[Onset]] = []
     private let framesPerMinute: Int
     private var stride = 1
     private var minute = 0
     private var frame = 0
 
-    static let most = 32
+    package static let most = 32
 
-    init(rate: Double) { framesPerMinute = max(1, Int(rate * 60)) }
+    package init(rate: Double) { framesPerMinute = max(1, Int(rate * 60)) }
 
-    mutating func append(_ onset: OnsetEnvelope.Onset) {
+    package mutating func append(_ onset: Onset) {
         if frame == framesPerMinute { (minute, frame) = (minute + 1, 0) }
         frame += 1
         guard minute % stride == 0 else { return }

@@ -5,24 +5,24 @@ import Foundation
 ///
 /// Generalised autocorrelation (Percival and Tzanetakis 2014, §II-B.2, after Tolonen and Karjalainen
 /// 2000): the transform back of the spectrum's magnitude instead of its square, whose peaks are sharper. Windows of 10 s, half overlapping, are averaged.
-struct Periodicity: Sendable {
+package struct Periodicity: Sendable {
     /// Frames of the envelope per second.
     let rate: Double
     /// By register: all together, low, middle, high; then by lag in frames. 1 at lag 0.
     private(set) var curves: [[Float]]
     private(set) var windows = 0
 
-    static let windowLength = 2048
+    package static let windowLength = 2048
     static let lags = 1300
     private let transform = FourierTransform(length: 2 * Self.windowLength)
 
-    init(rate: Double) {
+    package init(rate: Double) {
         self.rate = rate
         curves = Array(repeating: Array(repeating: 0, count: Self.lags), count: 4)
     }
 
     /// Adds one window of the envelope, of at most `windowLength` frames: all registers, and each.
-    mutating func add(_ all: ArraySlice<Float>, _ registers: ArraySlice<OnsetEnvelope.Onset>) {
+    package mutating func add(_ all: ArraySlice<Float>, _ registers: ArraySlice<Onset>) {
         add(all, to: 0)
         for register in 0..<3 { add(registers.map { $0[register] }[...], to: register + 1) }
         windows += 1
@@ -61,7 +61,7 @@ struct Periodicity: Sendable {
     }
 
     /// The average at a lag that need not be whole; 0 beyond the last.
-    func at(_ lag: Double, register: Int = 0) -> Float {
+    package func at(_ lag: Double, register: Int = 0) -> Float {
         let whole = Int(lag)
         guard whole >= 0, whole + 1 < Self.lags, windows > 0 else { return 0 }
         let part = Float(lag - Double(whole))
@@ -84,7 +84,7 @@ struct Periodicity: Sendable {
 
     /// The ten highest peaks between two lags, highest first, read off to a fraction of a frame where
     /// they return: at twice and four times the lag the same fraction moves the peak further.
-    func candidates(_ shortest: Double, _ longest: Double, _ most: Int = 10) -> [Double] {
+    package func candidates(_ shortest: Double, _ longest: Double, _ most: Int = 10) -> [Double] {
         let range = Int(shortest)...Int(longest)
         let values = range.map { enhanced(Double($0)) }
         var peaks: [(lag: Int, value: Float)] = []
