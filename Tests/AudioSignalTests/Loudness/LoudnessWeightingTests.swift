@@ -30,7 +30,9 @@ import Testing
             let expected = -0.691 - 3.0103 + Self.weighting(frequency)
             let tolerance = rate == 48_000 ? 0.005 : rate < 44_100 ? 0.1 : 0.02
             let found = programme.meter.shortTerm
-            #expect(found.isNear(expected, tolerance), "\(frequency) Hz: \(found ?? .nan), not \(expected)")
+            #expect(
+                found.isNear(expected, tolerance),
+                "\(frequency) Hz: \(found ?? .nan), not \(expected)")
         }
     }
 
@@ -44,17 +46,30 @@ import Testing
         }
     }
 
-    @Test(arguments: [
-        ([.left, .right, .centre, .lowFrequency, .backLeft, .backRight], [1, 1, 1, 0, 1.41, 1.41]),
-        ([.left, .right, .centre, .lowFrequency, .sideLeft, .sideRight], [1, 1, 1, 0, 1.41, 1.41]),
-        ([.left, .right, .centre, .backLeft, .backRight, .lowFrequency], [1, 1, 1, 1.41, 1.41, 0]),
-        ([.left, .right, .lowFrequency], [1, 1, 0]), ([.lowFrequency], [0]),
-        ([.left, .right, .other, .sideLeft], [1, 1, 1, 1.41]),
-        (
-            [.left, .right, .centre, .lowFrequency, .backLeft, .backRight, .sideLeft, .sideRight],
-            [1, 1, 1, 0, 1, 1, 1.41, 1.41]
-        ),
-    ] as [([AudioFormat.Channel], [Double])])
+    @Test(
+        arguments: [
+            (
+                [.left, .right, .centre, .lowFrequency, .backLeft, .backRight],
+                [1, 1, 1, 0, 1.41, 1.41]
+            ),
+            (
+                [.left, .right, .centre, .lowFrequency, .sideLeft, .sideRight],
+                [1, 1, 1, 0, 1.41, 1.41]
+            ),
+            (
+                [.left, .right, .centre, .backLeft, .backRight, .lowFrequency],
+                [1, 1, 1, 1.41, 1.41, 0]
+            ),
+            ([.left, .right, .lowFrequency], [1, 1, 0]), ([.lowFrequency], [0]),
+            ([.left, .right, .other, .sideLeft], [1, 1, 1, 1.41]),
+            (
+                [
+                    .left, .right, .centre, .lowFrequency, .backLeft, .backRight, .sideLeft,
+                    .sideRight,
+                ],
+                [1, 1, 1, 0, 1, 1, 1.41, 1.41]
+            ),
+        ] as [([AudioFormat.Channel], [Double])])
     func `each channel counts by its place in the layout`(
         _ layout: [AudioFormat.Channel], _ weights: [Double]
     ) {
@@ -69,7 +84,8 @@ import Testing
     func `without a layout the usual order is meant`(_ weights: [Double]) {
         expect(weights, of: [], "\(weights.count) channels")
         // One that cannot be of this file is none.
-        expect(weights, of: [AudioFormat.Channel](repeating: .lowFrequency, count: 12), "wrong layout")
+        expect(
+            weights, of: [AudioFormat.Channel](repeating: .lowFrequency, count: 12), "wrong layout")
     }
 
     private func expect(_ weights: [Double], of layout: [AudioFormat.Channel], _ comment: String) {

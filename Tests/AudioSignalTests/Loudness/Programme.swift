@@ -14,11 +14,11 @@ struct Programme {
     static let rates = [44_100, 48_000, 96_000, 69_313]
 
     init(
-        rate: Int, channels: Int = 2, layout: [AudioFormat.Channel] = [],
+        rate: Int, channels: Int = 2, layout: [AudioFormat.Channel] = [], truePeak: Bool = false,
         watch: ((LoudnessMeter, Double) -> Void)? = nil
     ) {
         format = AudioFormat(sampleRate: rate, channels: channels, samples: .float, layout: layout)
-        meter = LoudnessMeter(format: format)
+        meter = LoudnessMeter(format: format, truePeak: truePeak)
         self.watch = watch
     }
 
@@ -73,8 +73,13 @@ func loudness(
 extension Double? {
     /// Whether there is a figure, not further than `tolerance` from `expected`.
     func isNear(_ expected: Double, _ tolerance: Double = 0.1) -> Bool {
-        guard let self else { return false }
-        return abs(self - expected) <= tolerance
+        distance(to: expected) <= tolerance
+    }
+
+    /// How far the figure is from `expected`; infinitely when there is none.
+    func distance(to expected: Double) -> Double {
+        guard let self else { return .infinity }
+        return self.isNaN ? .infinity : abs(self - expected)
     }
 
     /// Whether a true peak is within EBU Tech 3341's +0.2/−0.4 dB.

@@ -16,7 +16,7 @@ import Testing
     ) {
         let count = Int(3.2 * Double(rate))
         let fade = Double(rate) / 100
-        var programme = Programme(rate: rate)
+        var programme = Programme(rate: rate, truePeak: true)
         programme.play(count) { frame, _ in
             let ends = min(1, Double(frame) / fade, Double(count - 1 - frame) / fade)
             let angle = 2 * Double.pi * (Double(frame) / signal.part + signal.phase / 360)
@@ -31,7 +31,7 @@ import Testing
         _ rate: Int, _ offset: Int
     ) {
         let samples = Self.burst(offset: offset)
-        var programme = Programme(rate: rate)
+        var programme = Programme(rate: rate, truePeak: true)
         programme.play(samples.count) { frame, _ in samples[frame] }
         let found = programme.finish().truePeak
         #expect(found.isPeak(0), "\(found ?? .nan)")

@@ -3,9 +3,11 @@
 """Loudness of real tracks: ours beside libebur128 and ffmpeg's ebur128, as a Markdown table.
 
     cc -O2 libebur128_meter.c -o /tmp/theirs -lebur128 -lm      (Debian: libebur128-dev)
+    loudness_table.py --analyze .build/release/audio-ingest --theirs /tmp/theirs TRACK…
     loudness_table.py --ours PROGRAM --theirs /tmp/theirs TRACK…
 
-A program is called as `PROGRAM RATE CHANNELS`, reads f32le from its standard input to the end and prints one
+With --analyze ours is what `audio-ingest analyze TRACK -o json` says. Otherwise a program is called as
+`PROGRAM RATE CHANNELS`, reads f32le from its standard input to the end and prints one
 line of JSON with the keys of the result document's `loudness`. Needs ffmpeg and ffprobe. libebur128 takes
 the loudness range from one value a second, we from ten; so it stands twice, as the library says
 it and as its short-term loudness gives it ten times a second, and the second is compared. Ends with 1 if
@@ -37,6 +39,11 @@ def measure(program, rate, channels, samples):
     return json.loads(out.stdout)
 
 
+def analyze(program, track):
+    out = subprocess.run([program, "analyze", track, "-o", "json"], check=True, capture_output=True)
+    return json.loads(out.stdout)["loudness"]
+
+
 def ffmpeg(rate, channels, samples):
     # framelog=quiet prints a loudness of 0.0 in ffmpeg 5.1.
     text = subprocess.run(
@@ -51,7 +58,9 @@ def ffmpeg(rate, channels, samples):
 
 def main():
     words = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    words.add_argument("--ours", required=True)
+    which = words.add_mutually_exclusive_group(required=True)
+    which.add_argument("--analyze")
+    which.add_argument("--ours")
     words.add_argument("--theirs", required=True)
     words.add_argument("tracks", nargs="+")
     given = words.parse_args()
@@ -61,7 +70,8 @@ def main():
     worst = dict.fromkeys(KEYS, 0.0)
     for track in given.tracks:
         sound = decode(track)
-        ours, theirs, third = measure(given.ours, *sound), measure(given.theirs, *sound), ffmpeg(*sound)
+        ours = analyze(given.analyze, track) if given.analyze else measure(given.ours, *sound)
+        theirs, third = measure(given.theirs, *sound), ffmpeg(*sound)
         cells = []
         for key in KEYS:
             fair = theirs["range_100ms" if key == "range" else key]
