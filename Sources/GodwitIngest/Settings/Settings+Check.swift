@@ -35,6 +35,12 @@ extension Settings {
             mostMessages = reader.integer("queue.messages", 1...1_000_000_000, default: 1)
         }
         zooms = reader.integers("waveform.zooms", 2...1 << 20, most: 16, default: [256, 512])
+        if let finest = zooms.first, let odd = zooms.first(where: { $0 % finest != 0 }) {
+            reader.fail(
+                "waveform.zooms", zooms.map(String.init).joined(separator: ","),
+                "\(odd) is no multiple of \(finest): the coarser ones are made of the finest, which stands first"
+            )
+        }
         splits = reader.flag("waveform.split", default: false)
         waveformMode = reader.choice("waveform.mode", default: .gapless)
         profiles = reader.choices("transcode.profiles", default: [.hls, .opus, .preview])

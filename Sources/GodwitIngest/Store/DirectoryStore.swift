@@ -56,10 +56,10 @@ public struct DirectoryStore: ObjectStore {
     ) async throws -> ObjectInfo {
         try check(key)
         let (file, info) = try await onThread { () throws(StoreError) in
-            guard let file = try find(key), let info = try info(key, file) else {
-                throw StoreError.gone("\(shown(key)) is not there")
+            guard let file = try self.find(key), let found = try self.info(key, file) else {
+                throw StoreError.gone("\(self.shown(key)) is not there")
             }
-            return (file, info)
+            return (file, found)
         }
         if let ifMatch, ifMatch != info.etag { throw changed(key) }
         if let range, range.isEmpty || range.lowerBound >= info.size {
