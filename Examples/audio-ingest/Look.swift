@@ -20,8 +20,7 @@ struct FileArgument: ParsableArguments {
     }
 
     func failure(_ error: any Error) -> any Error {
-        guard let failure = TaskFailure(classifying: error) else { return error }
-        return ValidationError("\(shown(file)): \(failure)")
+        TaskFailure(classifying: error) ?? error
     }
 }
 

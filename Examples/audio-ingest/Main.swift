@@ -3,6 +3,7 @@ import ArgumentParser
 import Foundation
 import GodwitIngest
 import Logging
+import SystemPackage
 
 /// From an audio file to a waveform, an analysis and renditions.
 @main

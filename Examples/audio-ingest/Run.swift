@@ -102,13 +102,14 @@ struct Usage {
     var children: Double
 
     static var now: Usage {
-        func seconds(_ who: __rusage_who_t) -> Double {
+        // Linux's numbers: 0 is this process (RUSAGE_SELF), -1 its children that ended.
+        func seconds(_ who: Int32) -> Double {
             var usage = rusage()
             getrusage(who, &usage)
             return Double(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec)
                 + Double(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6
         }
-        return Usage(wall: .now, own: seconds(RUSAGE_SELF), children: seconds(RUSAGE_CHILDREN))
+        return Usage(wall: .now, own: seconds(0), children: seconds(-1))
     }
 
     static func - (left: Usage, right: Usage) -> String {

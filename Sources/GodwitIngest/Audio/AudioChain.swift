@@ -6,7 +6,7 @@ extension Pipeline {
     /// The chain of the design: analyse, transcode, publish, notify. A new algorithm is one more task
     /// behind the others of its stage.
     public static func audio(
-        on broker: any Broker, with shop: Workshop, _ settings: Settings = Settings()
+        on broker: any Broker, with shop: Workshop, _ settings: Settings
     ) -> Pipeline {
         let publication = Publication()
         var pipeline = Pipeline("audio", on: broker, with: shop)

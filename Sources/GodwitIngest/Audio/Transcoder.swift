@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 public import FFmpeg
 import Godwit
+import SystemPackage
 
 /// Makes the renditions that listeners get: all of a plan from one decode.
 ///
@@ -34,7 +35,7 @@ public struct Transcoder: IngestTask {
         var output = Output(renditions: [])
         for file in made {
             let stored = try await work.emit(
-                file: .init(file.path), as: file.name, contentType: file.contentType)
+                file: FilePath(file.path), as: file.name, contentType: file.contentType)
             if !file.name.hasPrefix("hls/") || file.name.hasSuffix(".m3u8") {
                 output.renditions.append(
                     ResultDocument.Rendition(

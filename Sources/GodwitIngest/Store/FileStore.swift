@@ -78,7 +78,7 @@ public struct FileStore: ObjectStore {
         _ prefix: String, after: String?, limit: Int
     ) async throws(StoreError) -> [ObjectInfo] {
         let found = try DirectorySource.scan(root)
-            .filter { $0.key.hasPrefix(prefix) && after.map { a in $0.key > a } ?? true }
+            .filter { $0.key.hasPrefix(prefix) && (after ?? "") < $0.key }
         var infos: [ObjectInfo] = []
         for one in found.sorted(by: { $0.key < $1.key }).prefix(limit) {
             if let info = try await head(one.key) { infos.append(info) }

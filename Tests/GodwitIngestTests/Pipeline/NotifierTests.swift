@@ -4,6 +4,7 @@ import Foundation
 import Godwit
 import GodwitIngest
 import GodwitMonitor
+import GodwitTesting
 import Synchronization
 import TestAWS
 import Testing
