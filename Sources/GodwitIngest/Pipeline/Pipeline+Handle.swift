@@ -44,8 +44,6 @@ extension Pipeline {
             context.logger.notice(
                 "\(track.key.escapedForDisplay) of \(track.bucket.escapedForDisplay) is gone, so nothing is done with it: \(reason)"
             )
-            await StageWork(shop, track, context, ProgressWatch(broker.time, quiet: .seconds(60)))
-                .leaveNote("\(failure)")
             observer(
                 PipelineEvent(stage: stage.name, track: track, outcome: .gone(reason)))
         case .config(let reason):

@@ -111,12 +111,4 @@ package final class StageWork: Sendable {
             state.note?.task == task ? state.note?.data.map { Array($0) } : nil
         }
     }
-
-    /// Leaves a sentence for whoever looks at the record; best effort.
-    func leaveNote(_ text: String) async {
-        struct Left: Codable { var note: String }
-        guard let context, let bytes = try? StableJSON.line(of: Left(note: text.cut(to: 1000)))
-        else { return }
-        try? await context.checkpoint(bytes)
-    }
 }
