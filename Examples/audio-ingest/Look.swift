@@ -37,7 +37,8 @@ struct WaveformCommand: AsyncParsableCommand {
     @Option(help: "Samples per pixel, 2 or more.") var zoom = 256
     @Option(help: "8 or 16 bits for a value.") var bits = 16
     @Flag(help: "A waveform for each channel.") var split = false
-    @Option(help: "What becomes of an MP3's padding: gapless drops it, audiowaveform keeps its end.")
+    @Option(
+        help: "What becomes of an MP3's padding: gapless drops it, audiowaveform keeps its end.")
     var mode = Mode.gapless
 
     func validate() throws {

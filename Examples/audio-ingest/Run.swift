@@ -34,8 +34,11 @@ struct Run: AsyncParsableCommand {
                     throw StoreError.gone("it is not there")
                 }
                 tracks.append(
-                    (file, Track(
-                        bucket: store.root.string, key: key, etag: info.etag, size: info.size)))
+                    (
+                        file,
+                        Track(
+                            bucket: store.root.string, key: key, etag: info.etag, size: info.size)
+                    ))
             } catch {
                 failed += 1
                 tell("\(shown(file))  failed  \(error)")

@@ -68,7 +68,8 @@ struct Setup: Sendable {
             guard let pool else { throw TaskFailure.config("no connections") }
             output = try S3Store(S3(AWSOptions(), pool), bucket: bucket, prefix: prefix)
         case .directory(let path): output = try DirectoryStore(path)
-        case .queue: throw TaskFailure.config("results can't go to a queue: name a directory or s3://")
+        case .queue:
+            throw TaskFailure.config("results can't go to a queue: name a directory or s3://")
         }
         let broker: any Broker = try await open(name)
         let scratch = try Scratch(below: settings.tempFolder)

@@ -11,7 +11,8 @@ import UnixSignals
 
 struct Watch: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Take in whatever comes to a directory, a bucket, or a queue of S3's announcements.",
+        abstract:
+            "Take in whatever comes to a directory, a bucket, or a queue of S3's announcements.",
         discussion: """
             Runs until SIGTERM or SIGINT. Any number of processes may watch together on one broker (SQLite on \
             one machine, Redis on many); a track of one that dies is done by another. Credentials and endpoints \
@@ -20,7 +21,8 @@ struct Watch: AsyncParsableCommand {
 
     @Option(help: "A directory, s3://bucket/prefix or sqs://queue.") var source: String?
     @Option(help: "Where results go: a directory or s3://bucket/prefix.") var out: String?
-    @Option(help: "Where the queue is: sqlite:FILE (sqlite:audio-ingest.db unless named) or redis://….")
+    @Option(
+        help: "Where the queue is: sqlite:FILE (sqlite:audio-ingest.db unless named) or redis://….")
     var broker: String?
     @OptionGroup var options: SettingsOptions
     @Flag(name: .shortAndLong, help: "Say nothing while it works.") var quiet = false
@@ -115,20 +117,28 @@ struct Watch: AsyncParsableCommand {
         let store: @Sendable (String) -> (any ObjectStore)? = { try? setup.shop.input($0) }
         switch place {
         case .directory(let path):
-            return (AnnouncedSource(
-                DirectorySource(path, bucket: home), rules: rules, home: home, store: store), nil)
+            return (
+                AnnouncedSource(
+                    DirectorySource(path, bucket: home), rules: rules, home: home, store: store),
+                nil
+            )
         case .bucket(let bucket, let prefix):
-            return (AnnouncedSource(
-                S3ListSource(try setup.shop.input(bucket), bucket: bucket, prefix: prefix),
-                rules: rules, home: home, store: store), nil)
+            return (
+                AnnouncedSource(
+                    S3ListSource(try setup.shop.input(bucket), bucket: bucket, prefix: prefix),
+                    rules: rules, home: home, store: store), nil
+            )
         case .queue(let name):
             let options = AWSOptions()
             guard let pool = setup.pool else { throw TaskFailure.config("no connections") }
             let connections = try SQSConnections(options, .chain(options, pool))
             let url = try await connections.settling.url(of: name)
-            return (AnnouncedSource(
-                SQSSource(queue: url, over: connections), rules: rules, home: home, store: store),
-                connections)
+            return (
+                AnnouncedSource(
+                    SQSSource(queue: url, over: connections), rules: rules, home: home, store: store
+                ),
+                connections
+            )
         }
     }
 }

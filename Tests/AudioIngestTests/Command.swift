@@ -76,7 +76,8 @@ final class Folder: Sendable {
     private let count = Atomic<Int>(0)
 
     init() throws {
-        path = FileManager.default.temporaryDirectory
+        path =
+            FileManager.default.temporaryDirectory
             .appendingPathComponent("audio-ingest-test-\(UUID().uuidString.prefix(8))").path
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     }
@@ -125,7 +126,9 @@ func tool(_ arguments: [String], in folder: Folder) async throws {
     let end = try await ChildProcess(
         "/usr/bin/env", arguments, in: folder.path, input: null, output: null, errors: null
     ).end()
-    guard end == .exit(0) else { throw ToolError(text: "\(arguments.joined(separator: " ")): \(end)") }
+    guard end == .exit(0) else {
+        throw ToolError(text: "\(arguments.joined(separator: " ")): \(end)")
+    }
 }
 
 struct ToolError: Error { let text: String }
@@ -143,23 +146,30 @@ enum Corpus {
                 let source = music[index % music.count]
                 let file = "\(root)/music \(index + 1).ogg"
                 try await tool(
-                    ["ffmpeg", "-nostdin", "-v", "error", "-ss", "\((index / music.count) * 20)",
-                     "-i", source, "-t", "\(seconds)", "-map", "0:a:0", "-c", "copy",
-                     "-fflags", "+bitexact", file], in: folder)
+                    [
+                        "ffmpeg", "-nostdin", "-v", "error", "-ss", "\((index / music.count) * 20)",
+                        "-i", source, "-t", "\(seconds)", "-map", "0:a:0", "-c", "copy",
+                        "-fflags", "+bitexact", file,
+                    ], in: folder)
                 files.append(file)
             }
             return files
         }
         var files: [String] = []
-        let kinds = [("wav", ["-c:a", "pcm_s16le"]), ("flac", []), ("mp3", ["-b:a", "128k"]), ("ogg", ["-c:a", "libvorbis"])]
+        let kinds = [
+            ("wav", ["-c:a", "pcm_s16le"]), ("flac", []), ("mp3", ["-b:a", "128k"]),
+            ("ogg", ["-c:a", "libvorbis"]),
+        ]
         for index in 0..<count {
             let (ext, codec) = kinds[index % kinds.count]
             let file = "\(root)/tone \(index + 1).\(ext)"
             try await tool(
-                ["ffmpeg", "-nostdin", "-v", "error", "-f", "lavfi", "-i",
-                 "sine=f=\(220 + 20 * index):d=\(seconds):r=44100", "-f", "lavfi", "-i",
-                 "anoisesrc=d=\(seconds):c=pink:r=44100:a=0.1:seed=\(index)", "-filter_complex",
-                 "[0:a][1:a]amix=inputs=2,aformat=channel_layouts=stereo"] + codec + [file],
+                [
+                    "ffmpeg", "-nostdin", "-v", "error", "-f", "lavfi", "-i",
+                    "sine=f=\(220 + 20 * index):d=\(seconds):r=44100", "-f", "lavfi", "-i",
+                    "anoisesrc=d=\(seconds):c=pink:r=44100:a=0.1:seed=\(index)", "-filter_complex",
+                    "[0:a][1:a]amix=inputs=2,aformat=channel_layouts=stereo",
+                ] + codec + [file],
                 in: folder)
             files.append(file)
         }
@@ -168,7 +178,9 @@ enum Corpus {
 
     /// What scripts/music.sh fetched, if somebody ran it.
     static let music: [String]? = {
-        guard let root = ProcessInfo.processInfo.environment["AUDIO_INGEST_MUSIC"] else { return nil }
+        guard let root = ProcessInfo.processInfo.environment["AUDIO_INGEST_MUSIC"] else {
+            return nil
+        }
         var files: [String] = []
         let names = FileManager.default.enumerator(atPath: root)
         while let name = names?.nextObject() as? String {
@@ -202,12 +214,14 @@ func strayTools(below parents: Set<Int32>, temp: String) -> [String] {
     var found: [String] = []
     let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
     for name in names where Int32(name) != nil {
-        let line = (FileManager.default.contents(atPath: "/proc/\(name)/cmdline")).map {
-            String(decoding: $0, as: UTF8.self)
-        } ?? ""
-        let status = (FileManager.default.contents(atPath: "/proc/\(name)/stat")).map {
-            String(decoding: $0, as: UTF8.self)
-        } ?? ""
+        let line =
+            (FileManager.default.contents(atPath: "/proc/\(name)/cmdline")).map {
+                String(decoding: $0, as: UTF8.self)
+            } ?? ""
+        let status =
+            (FileManager.default.contents(atPath: "/proc/\(name)/stat")).map {
+                String(decoding: $0, as: UTF8.self)
+            } ?? ""
         let rest = status.split(separator: ")").last?.split(separator: " ") ?? []
         let parent = rest.count > 1 ? Int32(rest[1]) ?? 0 : 0
         if line.contains(temp) || parents.contains(parent) { found.append("\(name) \(status)") }

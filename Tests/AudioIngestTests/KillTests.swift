@@ -5,7 +5,8 @@ import Testing
 
 /// Several processes on one broker, one of which is killed at a moment of its own choosing.
 @Suite(.serialized) struct KillTests {
-    static let tracks = ProcessInfo.processInfo.environment["AUDIO_INGEST_TRACKS"]
+    static let tracks =
+        ProcessInfo.processInfo.environment["AUDIO_INGEST_TRACKS"]
         .flatMap(Int.init) ?? 8
 
     /// After which of its lines the first process is killed.
@@ -53,7 +54,8 @@ import Testing
         let (out, reference) = (try stable(folder, "out"), try stable(folder, "whole"))
         #expect(reference.keys.filter { $0.hasSuffix("/result.json") }.count == Self.tracks)
         #expect(Set(out.keys) == Set(reference.keys))
-        for (file, bytes) in reference { #expect(out[file] == bytes, "\(file) differs") }
+        let others = reference.filter { out[$0.key] != $0.value }.keys.sorted()
+        #expect(others.isEmpty)
         #expect(folder.tree("temp").keys.filter { $0 != ".lock" }.isEmpty)
         #expect(strayTools(below: [first.pid], temp: folder.path).isEmpty)
     }

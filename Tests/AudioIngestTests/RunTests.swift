@@ -49,8 +49,10 @@ import Testing
     @Test func `Settings that can't stand end it at once, all of them told`() async throws {
         try await withFolder { folder in
             let outcome = try await Command.run(
-                ["run", "x.wav", "--out", "s4://x", "--set", "cpu.slots=0", "--set",
-                 "webhook.secret=hidden"], in: folder)
+                [
+                    "run", "x.wav", "--out", "s4://x", "--set", "cpu.slots=0", "--set",
+                    "webhook.secret=hidden",
+                ], in: folder)
             #expect(outcome.status == 78)
             for part in ["out is", "cpu.slots is", "webhook.secret is <redacted>"] {
                 #expect(outcome.err.contains(part), "\(outcome.err)")

@@ -30,15 +30,23 @@ public struct LocalFile: Sendable {
     public nonisolated(nonsending) func analysis<Listener: SampleConsumer>(
         also listener: Listener
     ) async throws -> (document: ResultDocument, heard: Listener.Result) {
+        var blocks = EvenBlocks(channels: media.format.channels)
         var analysis = TrackAnalyzer.Listener(format: media.format)
         var listener = listener
         let report = try await reader.decode(path, media, mode: .gapless, progress: nil) {
             samples in
-            analysis.add(samples)
-            listener.add(samples)
+            blocks.add(samples) { block in
+                analysis.add(block)
+                listener.add(block)
+            }
+        }
+        blocks.finish { block in
+            analysis.add(block)
+            listener.add(block)
         }
         let output = TrackAnalyzer.Output(
-            analysis.finish(), media, report, fingerprint: try await reader.fingerprint(path, media),
+            analysis.finish(), media, report,
+            fingerprint: try await reader.fingerprint(path, media),
             toolVersions: reader.toolVersions)
         let (size, sha256) = try InputFile.digest(of: path)
         var document = ResultDocument(

@@ -21,7 +21,8 @@ extension Settings {
         if maxInputBytes > tempBytes {
             reader.fail(
                 "input.maxBytes", "\(maxInputBytes)",
-                "it must not be over temp.bytes (\(tempBytes)), or such a file would never be let in")
+                "it must not be over temp.bytes (\(tempBytes)), or such a file would never be let in"
+            )
         }
         for stage in Self.stages {
             let value = stage == "analyse" || stage == "transcode" ? cores : 4
@@ -52,7 +53,8 @@ extension Settings {
             do {
                 webhookHosts = try DialGuard(list: text)
             } catch {
-                reader.fail("webhook.allowHosts", text, "\(error.reason); write host:port,host:port")
+                reader.fail(
+                    "webhook.allowHosts", text, "\(error.reason); write host:port,host:port")
             }
         }
         if let text = reader.text("webhook.url") {
@@ -63,7 +65,8 @@ extension Settings {
             } catch let refusal as WebhookRefusal {
                 reader.failSecret(
                     "webhook.url",
-                    "\(refusal.reason); allowed is https://host/path, or a host of webhook.allowHosts")
+                    "\(refusal.reason); allowed is https://host/path, or a host of webhook.allowHosts"
+                )
             } catch {
                 reader.failSecret("webhook.url", "\(error)")
             }
@@ -86,7 +89,8 @@ extension Settings {
     private static func place(
         _ key: String, _ schemes: [String], _ reader: inout SettingsReader, isNeeded: Bool
     ) -> String {
-        let forms = (["a directory"] + schemes.map { $0 == "s3" ? "s3://bucket/prefix" : "sqs://queue" })
+        let forms =
+            (["a directory"] + schemes.map { $0 == "s3" ? "s3://bucket/prefix" : "sqs://queue" })
             .joined(separator: ", ")
         guard let text = reader.text(key), !text.isEmpty else {
             if isNeeded { reader.fail(key, reader.text(key), "allowed is \(forms)") }
@@ -121,14 +125,17 @@ extension Settings {
     private static func folder(_ reader: inout SettingsReader) -> FilePath {
         let text = reader.text("temp.folder")
         let path = FilePath(
-            text ?? FileManager.default.temporaryDirectory.appendingPathComponent(
-                "audio-ingest-\(getuid())"
-            ).path)
+            text
+                ?? FileManager.default.temporaryDirectory.appendingPathComponent(
+                    "audio-ingest-\(getuid())"
+                ).path)
         var isFolder: ObjCBool = false
         if FileManager.default.fileExists(atPath: path.string, isDirectory: &isFolder),
             !isFolder.boolValue
         {
-            reader.fail("temp.folder", path.string, "it is a file; allowed is a folder, which is made if needed")
+            reader.fail(
+                "temp.folder", path.string,
+                "it is a file; allowed is a folder, which is made if needed")
         }
         return path
     }

@@ -43,7 +43,9 @@ public struct Settings: Sendable {
     public var webhookHosts = DialGuard()
 
     public static let stages = ["analyse", "transcode", "publish", "notify"]
-    package static let secrets: Set<String> = ["webhook.url", "webhook.secret", "webhook.secretNext"]
+    package static let secrets: Set<String> = [
+        "webhook.url", "webhook.secret", "webhook.secretNext",
+    ]
 
     /// Every key with what it means, for `--help`.
     public static let keys: [(key: String, means: String)] = [
@@ -171,7 +173,11 @@ public struct Settings: Sendable {
             for (name, value) in object {
                 let key = path.isEmpty ? name : "\(path).\(name)"
                 if known.contains(key) { continue }
-                if let inner = value as? [String: Any] { walk(inner, key) } else { found.append(key) }
+                if let inner = value as? [String: Any] {
+                    walk(inner, key)
+                } else {
+                    found.append(key)
+                }
             }
         }
         walk(object, "")

@@ -73,7 +73,9 @@ package struct SettingsReader {
     ) -> Int {
         guard let text = text(key) else { return value }
         guard let number = Int(text), range.contains(number) else {
-            fail(key, text, "allowed is a whole number from \(range.lowerBound) to \(range.upperBound)")
+            fail(
+                key, text,
+                "allowed is a whole number from \(range.lowerBound) to \(range.upperBound)")
             return value
         }
         return number
@@ -86,7 +88,8 @@ package struct SettingsReader {
         guard let number = Double(text), range.contains(number) else {
             fail(
                 key, text,
-                "allowed are \(SettingsReader.plain(range.lowerBound)) to \(SettingsReader.plain(range.upperBound)) seconds")
+                "allowed are \(SettingsReader.plain(range.lowerBound)) to \(SettingsReader.plain(range.upperBound)) seconds"
+            )
             return value
         }
         return .milliseconds(Int64(number * 1000))

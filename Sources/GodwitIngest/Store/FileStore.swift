@@ -4,11 +4,11 @@ import Godwit
 public import SystemPackage
 
 #if canImport(Glibc)
-    import Glibc
+import Glibc
 #elseif canImport(Musl)
-    import Musl
+import Musl
 #elseif canImport(Darwin)
-    import Darwin
+import Darwin
 #endif
 
 /// The files of a directory as inputs: read, never written, and nothing is made in it.

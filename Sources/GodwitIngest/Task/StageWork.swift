@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import AudioSignal
 import FFmpeg
 import Foundation
 package import Godwit
@@ -63,12 +64,17 @@ package final class StageWork: Sendable {
         return media
     }
 
-    nonisolated(nonsending) func decode(_ consume: (Span<Float>) throws -> Void) async throws -> DecodeReport {
+    nonisolated(nonsending) func decode(_ consume: (Span<Float>) throws -> Void) async throws
+        -> DecodeReport
+    {
         let file = try fetched().path
         let media = try await media()
+        var blocks = EvenBlocks(channels: media.format.channels)
         let report = try await shop.media.decode(
             file, media, mode: .gapless,
-            progress: { [self] position in try? await progress(position, of: "decode") }, consume)
+            progress: { [self] position in try? await progress(position, of: "decode") }
+        ) { try blocks.add($0, consume) }
+        try blocks.finish(consume)
         watch.moved()
         return report
     }

@@ -107,7 +107,8 @@ public struct Workspace: Sendable {
         let key = "\(key.folder(for: inputHash))/\(name)"
         var (size, hash) = try digest()
         let store = stage.shop.output
-        let outcome = try await put(store, key, PutOptions(contentType: contentType, ifAbsent: true))
+        let outcome = try await put(
+            store, key, PutOptions(contentType: contentType, ifAbsent: true))
         if case .exists = outcome {
             // Why not ours: whoever read it meanwhile must find what the record says.
             guard let stored = try await store.digest(of: key) else {

@@ -72,7 +72,8 @@ final class MemoryStore: ObjectStore {
     func put(
         file: FilePath, at key: String, _ options: PutOptions
     ) async throws(StoreError) -> PutOutcome {
-        try await put(Array(FileManager.default.contents(atPath: file.string) ?? Data()), at: key, options)
+        try await put(
+            Array(FileManager.default.contents(atPath: file.string) ?? Data()), at: key, options)
     }
 
     func list(_ prefix: String, after: String?, limit: Int) async throws(StoreError)
@@ -140,7 +141,8 @@ final class FakeMedia: MediaReader {
             let path = folder.appending("made-\(order)")
             try Data(name.utf8).write(to: URL(fileURLWithPath: path.string))
             return MadeFile(
-                name: name, path: path.string, contentType: "audio/x", size: UInt64(name.utf8.count),
+                name: name, path: path.string, contentType: "audio/x",
+                size: UInt64(name.utf8.count),
                 sha256: "", order: order)
         }
     }

@@ -61,14 +61,17 @@ import Testing
         async throws
     {
         let headers = after.isEmpty ? [] : [("retry-after", after)]
-        try await LoopbackServer.run { _ in .init(status, headers, text: "no") } _: { server in
+        try await LoopbackServer.run { _ in
+            .init(status, headers, text: "no")
+        } _: { server in
             try await withScene { scene in
                 let pipeline = try pipeline(scene, port: server.port)
                 try await scene.upload(pipeline)
                 let verdict = try #require(try await scene.drain(pipeline).last?.first)
                 switch (end, verdict) {
                 case ("policy", .retry(after: .seconds(9), _)): break
-                case ("later", .retry(let wait, _)): #expect((.seconds(30) ... .seconds(38)).contains(wait))
+                case ("later", .retry(let wait, _)):
+                    #expect((.seconds(30) ... .seconds(38)).contains(wait))
                 case ("reject", .reject): break
                 default: Issue.record("\(status) ended as \(verdict)")
                 }

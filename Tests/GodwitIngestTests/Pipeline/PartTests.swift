@@ -65,7 +65,8 @@ import Testing
 }
 
 @Suite struct ScratchTests {
-    @Test func `What a dead process left is removed at start, what a living one has stays`() throws {
+    @Test func `What a dead process left is removed at start, what a living one has stays`() throws
+    {
         let root = FilePath(
             FileManager.default.temporaryDirectory.appendingPathComponent(
                 "scratch-\(UUID().uuidString)"
@@ -140,5 +141,29 @@ import Testing
         await #expect(throws: StoreError.self) {
             _ = try await store.read("-i", nil, ifMatch: info.etag) { _ in }
         }
+    }
+}
+
+@Suite struct EvenBlockTests {
+    @Test func `Blocks are the same whatever the pieces`() {
+        let sound = (0..<20_000).map { Float($0) }
+        func blocks(_ piece: Int) -> [[Float]] {
+            var made: [[Float]] = []
+            var cutter = EvenBlocks(channels: 2)
+            var start = 0
+            while start < sound.count {
+                let end = min(start + piece, sound.count)
+                cutter.add(sound.span.extracting(start..<end)) { block in
+                    made.append(block.indices.map { block[$0] })
+                }
+                start = end
+            }
+            cutter.finish { block in made.append(block.indices.map { block[$0] }) }
+            return made
+        }
+        let whole = blocks(sound.count)
+        #expect(whole.flatMap { $0 } == sound)
+        #expect(whole.first?.count == 8192)
+        for piece in [2, 1000, 8192, 8194] { #expect(blocks(piece) == whole) }
     }
 }

@@ -54,7 +54,8 @@ import Testing
         let problems = await problems(
             [("cpu.slots", "none"), ("waveform.mode", "loud"), ("colour", "red")],
             ["AUDIO_INGEST_LEASE_SECONDS": "0"],
-            #"{"retry": {"attempts": 0}, "waveform": {"zooms": [1]}, "out": "s4://bucket", "cpus": 2}"#)
+            #"{"retry": {"attempts": 0}, "waveform": {"zooms": [1]}, "out": "s4://bucket", "cpus": 2}"#
+        )
         let keys = Set(problems.map(\.key))
         #expect(
             keys == [
@@ -70,8 +71,10 @@ import Testing
         let secret = "s3cr3t"
         let problems = await problems(
             [("webhook.secret", secret)],
-            ["AUDIO_INGEST_WEBHOOK_SECRET_NEXT": secret,
-             "AUDIO_INGEST_WEBHOOK_URL": "http://user:\(secret)@internal/"])
+            [
+                "AUDIO_INGEST_WEBHOOK_SECRET_NEXT": secret,
+                "AUDIO_INGEST_WEBHOOK_URL": "http://user:\(secret)@internal/",
+            ])
         let text = problems.map(\.description).joined(separator: "\n")
         #expect(!text.contains(secret))
         #expect(text.contains("must not stand in the arguments"))

@@ -162,12 +162,14 @@ import Testing
                 .stage("next") { _, _ in }
             try await scene.upload(pipeline)
             let verdicts = try await scene.drain(pipeline)
-            guard case .retry(_, "unavailable")? = verdicts[0].first.map({ verdict -> Verdict in
-                if case .retry(let after, _) = verdict {
-                    return .retry(after: after, reason: "unavailable")
-                }
-                return verdict
-            }) else {
+            guard
+                case .retry(_, "unavailable")? = verdicts[0].first.map({ verdict -> Verdict in
+                    if case .retry(let after, _) = verdict {
+                        return .retry(after: after, reason: "unavailable")
+                    }
+                    return verdict
+                })
+            else {
                 Issue.record("\(verdicts)")
                 return
             }
