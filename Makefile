@@ -5,7 +5,7 @@ TRAITS ?= Command
 BUILD   = $(SWIFT) build -c release --traits $(TRAITS)
 BIN     = .build/release
 # hello stands as the README prints it.
-SOURCES = Package.swift Sources Tests Examples/fibonacci Examples/file-digest Examples/newsletter Examples/print-fleet
+SOURCES = Package.swift Sources Tests Examples/fibonacci Examples/file-digest Examples/newsletter Examples/print-fleet Examples/audio-ingest
 DIR    ?= /usr/share/doc
 LIMIT  ?= 5000
 FUZZ_SECONDS ?= 60
@@ -13,7 +13,7 @@ DEVICES ?= 80
 DAYS   ?= 730
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo example-fibonacci example-newsletter moto test test-python built-python check bench backtest semireal fuzz chaos format lint protos verify clean
+.PHONY: help setup build demo example-fibonacci example-newsletter moto test test-python built-python check bench bench-audio backtest semireal fuzz chaos format lint protos verify clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -75,6 +75,10 @@ check: lint verify test ## What must pass before a merge
 bench: setup ## Measure SQLite and, with REDIS=redis://…, Redis
 	$(BUILD) --product godwit
 	./scripts/bench.sh "$(REDIS)"
+
+bench-audio: setup ## Take 200 whole tracks of real music in; TRACKS=200 (fetches a Debian package)
+	$(BUILD) --product audio-ingest
+	./scripts/bench-audio.sh $(or $(TRACKS),200)
 
 backtest: setup ## Score the forecasts of print-fleet on its test seeds; DEVICES=80 DAYS=730
 	$(BUILD) --product print-fleet

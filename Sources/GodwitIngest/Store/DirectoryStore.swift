@@ -57,10 +57,10 @@ public struct DirectoryStore: ObjectStore {
         try check(key)
         let (file, info) = try await onThread {
             () throws(StoreError) -> (Descriptor, ObjectInfo) in
-            guard let file = try self.find(key), let info = try self.info(key, file) else {
+            guard let file = try self.find(key), let found = try self.info(key, file) else {
                 throw StoreError.gone("\(self.shown(key)) is not there")
             }
-            return (file, info)
+            return (file, found)
         }
         if let ifMatch, ifMatch != info.etag { throw changed(key) }
         if let range, range.isEmpty || range.lowerBound >= info.size {

@@ -16,6 +16,9 @@ public protocol IngestTask: Sendable {
     /// hashed into the stored key.
     var options: String { get }
 
+    /// False for a task that works on what others stored: then the object is not fetched for it.
+    static var needsFile: Bool { get }
+
     /// What a run takes of this machine, for admission.
     func cost(of track: Track) -> Cost
 
@@ -25,6 +28,7 @@ public protocol IngestTask: Sendable {
 }
 
 extension IngestTask {
+    public static var needsFile: Bool { true }
     public var options: String { "" }
     public func cost(of track: Track) -> Cost { Cost(cpuSlots: 1, tempBytes: track.size) }
 }
