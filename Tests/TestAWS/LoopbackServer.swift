@@ -185,7 +185,11 @@ public final class LoopbackServer: Sendable {
                     context.flush()
                     return context.close(promise: nil)
                 }
-                return context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+                context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+                if request?.header("connection")?.lowercased() == "close" {
+                    context.close(promise: nil)
+                }
+                return
             }
             let count = min(end - done, 128 << 10)
             let piece = ByteBuffer(bytes: reply.body[done..<done + count])

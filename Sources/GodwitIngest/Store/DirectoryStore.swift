@@ -173,6 +173,11 @@ public struct DirectoryStore: ObjectStore {
         }
     }
 
+    private func isThere(_ key: String) throws(StoreError) -> Bool {
+        guard let file = try find(key) else { return false }
+        return try info(key, file) != nil
+    }
+
     /// nil for what is no regular file.
     private func info(_ key: String, _ file: Descriptor) throws(StoreError) -> ObjectInfo? {
         Self.info(key, try file.status(key))
@@ -200,7 +205,7 @@ public struct DirectoryStore: ObjectStore {
         _ key: String, _ options: PutOptions,
         _ fill: (Descriptor) throws(StoreError) -> Void
     ) throws(StoreError) -> PutOutcome {
-        if options.ifAbsent, try find(key) != nil { return .exists }
+        if options.ifAbsent, try isThere(key) { return .exists }
         let (file, name) = try temporaryFile()
         do throws(StoreError) {
             try fill(file)
@@ -212,7 +217,7 @@ public struct DirectoryStore: ObjectStore {
             if options.ifAbsent {
                 guard linkat(temporary.number, name, folder.number, last, 0) == 0 else {
                     let code = errno
-                    guard code == EEXIST, try find(key) != nil else {
+                    guard code == EEXIST, try isThere(key) else {
                         throw .of(code == EEXIST ? EISDIR : code, key)
                     }
                     unlinkat(temporary.number, name, 0)
