@@ -94,9 +94,9 @@ struct SignatureCheck {
         else { throw Refusal(code: "SignatureDoesNotMatch") }
 
         var canonical = request.method + "\n" + canonicalPath(request.path) + "\n"
-        canonical += query.map { (Self.encode($0.0), Self.encode($0.1)) }
-            .sorted { $0.0 == $1.0 ? $0.1 < $1.1 : $0.0 < $1.0 }
-            .map { $0.0 + "=" + $0.1 }.joined(separator: "&")
+        var words: [[String]] = query.map { [Self.encode($0.0), Self.encode($0.1)] }
+        words.sort { $0.lexicographicallyPrecedes($1) }
+        canonical += words.map { $0.joined(separator: "=") }.joined(separator: "&")
         canonical += "\n"
         for name in signed {
             let values = request.headers.filter { $0.name.lowercased() == name }.map {
@@ -106,7 +106,7 @@ struct SignatureCheck {
             canonical += name + ":" + values.joined(separator: ",") + "\n"
         }
         canonical += "\n" + names + "\n" + hash
-        let words = [
+        let text = [
             "AWS4-HMAC-SHA256", date, scope[1...].joined(separator: "/"),
             Self.hex(SHA256.hash(data: Array(canonical.utf8))),
         ].joined(separator: "\n")
@@ -116,7 +116,7 @@ struct SignatureCheck {
             key = SymmetricKey(data: Array(code))
         }
         let wanted = Self.hex(
-            HMAC<SHA256>.authenticationCode(for: Array(words.utf8), using: key))
+            HMAC<SHA256>.authenticationCode(for: Array(text.utf8), using: key))
         guard wanted == signature else { throw Refusal(code: "SignatureDoesNotMatch") }
     }
 

@@ -22,7 +22,7 @@ public struct RetryPolicy: Sendable, Hashable {
 
     /// Full jitter: anything from nothing to the bound, which doubles with each failure (Brooker,
     /// "Exponential Backoff And Jitter", AWS Architecture Blog, 2015). `random` is from 0 up to 1.
-    func wait(after failures: Int, isSlow: Bool, random: Double) -> Duration {
+    package func wait(after failures: Int, isSlow: Bool, random: Double) -> Duration {
         let first = isSlow ? slowBase : base
         let bound = min(cap, first * (1 << min(max(0, failures - 1), 20)))
         return bound * random

@@ -55,9 +55,10 @@ public struct DirectoryStore: ObjectStore {
         _ consume: @Sendable ([UInt8]) async throws -> Void
     ) async throws -> ObjectInfo {
         try check(key)
-        let (file, info) = try await onThread { () throws(StoreError) in
-            guard let file = try find(key), let info = try info(key, file) else {
-                throw StoreError.gone("\(shown(key)) is not there")
+        let (file, info) = try await onThread {
+            () throws(StoreError) -> (Descriptor, ObjectInfo) in
+            guard let file = try self.find(key), let info = try self.info(key, file) else {
+                throw StoreError.gone("\(self.shown(key)) is not there")
             }
             return (file, info)
         }
