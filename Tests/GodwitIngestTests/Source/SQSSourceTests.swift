@@ -152,12 +152,15 @@ func advance(
         let room = bed.room
         room.put("a")
         room.fail("DeleteMessageBatch", .failedEntries(code: "InternalError", senderFault: false))
+        let handled = Mutex(0)
         try await bed.run { _ in
-            .done
+            handled.withLock { $0 += 1 }
+            return .done
         } while: {
             await advance(room.clock) { room.bodies().isEmpty }
         }
         #expect(room.calls("DeleteMessageBatch") == 2)
+        #expect(handled.withLock { $0 } == 1)
     }
 
     @Test func `a delete whose answer was lost is sent again and harms nothing`() async throws {
