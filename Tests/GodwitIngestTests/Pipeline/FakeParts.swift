@@ -33,7 +33,7 @@ final class MemoryStore: ObjectStore {
     var keys: [String] { state.withLock { $0.objects.keys.sorted() } }
     var puts: [String] { state.withLock { $0.puts } }
     func reads(of key: String) -> Int { state.withLock { $0.reads.filter { $0 == key }.count } }
-    func bytes(_ key: String) -> [UInt8]? { state.withLock { $0.objects[key] } }
+    func held(_ key: String) -> [UInt8]? { state.withLock { $0.objects[key] } }
     func key(ending end: String) -> String? { keys.first { $0.hasSuffix(end) } }
 
     func set(_ key: String, _ bytes: [UInt8]) { state.withLock { $0.objects[key] = bytes } }
@@ -43,7 +43,7 @@ final class MemoryStore: ObjectStore {
     }
 
     func head(_ key: String) async throws(StoreError) -> ObjectInfo? {
-        bytes(key).map { ObjectInfo(key: key, size: UInt64($0.count), etag: etag($0)) }
+        held(key).map { ObjectInfo(key: key, size: UInt64($0.count), etag: etag($0)) }
     }
 
     func read(
@@ -51,7 +51,7 @@ final class MemoryStore: ObjectStore {
         _ consume: @Sendable ([UInt8]) async throws -> Void
     ) async throws -> ObjectInfo {
         state.withLock { $0.reads.append(key) }
-        guard let bytes = bytes(key) else { throw StoreError.gone("\(key) is not there") }
+        guard let bytes = held(key) else { throw StoreError.gone("\(key) is not there") }
         if let ifMatch, ifMatch != etag(bytes) { throw StoreError.changed("\(key) is another one") }
         try await consume(bytes)
         return ObjectInfo(key: key, size: UInt64(bytes.count), etag: etag(bytes))

@@ -27,7 +27,7 @@ import Testing
             #expect(document.media?.duration == 2)
             #expect(document.renditions?.map(\.name) == ["hls/master.m3u8", "opus.opus"])
             #expect(document.waveform?.samplesPerPixel == 512)
-            let object = try #require(scene.output.bytes(key)).object()
+            let object = try #require(scene.output.held(key)).object()
             #expect(
                 Set(object.keys).isSuperset(of: [
                     "schema_version", "input", "media", "loudness", "tempo", "key", "silence",
@@ -39,7 +39,7 @@ import Testing
                 Set(input.keys).isSuperset(of: ["bucket", "key", "etag", "size", "sha256"]))
             // The manifest names every file that lies there, but for the timings and itself.
             let place = try #require(scene.output.key(ending: "/manifest.json"))
-            let listed = try #require(scene.output.bytes(place))
+            let listed = try #require(scene.output.held(place))
             let manifest = try JSONDecoder().decode(Manifest.self, from: Data(listed))
             let named = Set(manifest.files.map(\.key))
             let rest = Set(scene.output.keys).subtracting(named).filter {
@@ -48,7 +48,7 @@ import Testing
             }
             #expect(rest.isEmpty)
             for file in manifest.files {
-                let bytes = try #require(scene.output.bytes(file.key))
+                let bytes = try #require(scene.output.held(file.key))
                 #expect(file.size == UInt64(bytes.count))
                 #expect(file.sha256 == Digest.hex(of: bytes))
             }
@@ -62,17 +62,17 @@ import Testing
             let track = try await scene.upload(before)
             try await scene.drain(before)
             let old = Dictionary(
-                uniqueKeysWithValues: scene.output.keys.map { ($0, scene.output.bytes($0)) })
+                uniqueKeysWithValues: scene.output.keys.map { ($0, scene.output.held($0)) })
 
             let after = scene.pipeline().stage("analyse2", Counted(), Loudest())
             try await after.enqueue(track)
             try await scene.drain(after)
-            for (key, bytes) in old { #expect(scene.output.bytes(key) == bytes) }
+            for (key, bytes) in old { #expect(scene.output.held(key) == bytes) }
             let record = try #require(
                 scene.output.keys.first {
                     $0.contains("/loudest.1.") && $0.hasSuffix("output.json")
                 })
-            let bytes = try #require(scene.output.bytes(record))
+            let bytes = try #require(scene.output.held(record))
             let made = try JSONDecoder().decode(
                 OutputRecord<Loudest.Output>.self, from: Data(bytes))
             #expect(made.output.peak == Float(99) / 200)
@@ -106,7 +106,7 @@ import Testing
             var looked = 0
             for (place, key) in puts.enumerated() where key.hasSuffix("/output.json") {
                 let record = try JSONDecoder().decode(
-                    OutputRecord<AnyOutput>.self, from: Data(scene.output.bytes(key) ?? []))
+                    OutputRecord<AnyOutput>.self, from: Data(scene.output.held(key) ?? []))
                 for file in record.files {
                     looked += 1
                     #expect(puts[..<place].contains(file.key), "\(file.key) comes behind \(key)")
@@ -245,7 +245,7 @@ import Testing
             scene.inputs.set("a.wav", Array("another sound".utf8))
             #expect(try await scene.drain(pipeline) == [[.ack, .forward(to: "publish")], [.ack]])
             let place = try #require(scene.output.key(ending: "/result.json"))
-            let result = try #require(scene.output.bytes(place))
+            let result = try #require(scene.output.held(place))
             let input = try #require(try result.object()["input"] as? [String: Any])
             #expect(input["sha256"] as? String == Digest.hex(of: "another sound"))
         }
