@@ -49,6 +49,7 @@ struct Watch: AsyncParsableCommand {
                 throw ValidationError("--once is for a directory or a bucket: a queue has no end.")
             }
         }
+        let outputs = try outputs(of: Place(settings.out), within: place)
         let reporter = Reporter(isQuiet: quiet, tellsEvents: events)
         let local = files
         try await Setup.with(
@@ -59,11 +60,11 @@ struct Watch: AsyncParsableCommand {
             let pipeline = Pipeline.audio(on: setup.broker, with: setup.shop, settings)
                 .observing { reporter.note($0) }
             if once {
-                try await enqueueAll(pipeline, place, home, setup)
+                try await enqueueAll(pipeline, place, home, outputs, setup)
                 try await pipeline.service().runUntilDrained()
                 return
             }
-            let source = try await feed(place, home, setup)
+            let source = try await feed(place, home, outputs, setup)
             let group = ServiceGroup(
                 configuration: ServiceGroupConfiguration(
                     services: [try pipeline.service([source.source])],
@@ -80,7 +81,8 @@ struct Watch: AsyncParsableCommand {
     }
 
     private func enqueueAll(
-        _ pipeline: Pipeline, _ place: Place, _ home: String, _ setup: Setup
+        _ pipeline: Pipeline, _ place: Place, _ home: String, _ outputs: [IntakeRules.Output],
+        _ setup: Setup
     ) async throws {
         let store = try setup.shop.input(home)
         var prefix = ""
@@ -89,6 +91,8 @@ struct Watch: AsyncParsableCommand {
         while true {
             let page = try await store.list(prefix, after: after, limit: 1000)
             for info in page where !info.key.hasSuffix("/") {
+                let isOurs = outputs.contains { info.key.utf8.starts(with: $0.prefix.utf8) }
+                if isOurs { continue }
                 try await pipeline.enqueue(
                     Track(
                         bucket: home, key: info.key, versionID: info.versionID, etag: info.etag,
@@ -99,20 +103,39 @@ struct Watch: AsyncParsableCommand {
         }
     }
 
-    private func feed(
-        _ place: Place, _ home: String, _ setup: Setup
-    ) async throws -> (source: AnnouncedSource, connections: SQSConnections?) {
-        var outputs: [IntakeRules.Output] = []
-        switch Place(setup.settings.out) {
-        case .bucket(let bucket, let prefix):
-            outputs.append(.init(bucket: bucket, prefix: prefix))
-        case .directory(let out):
-            // Results below the source are no input.
-            if let rest = out.string.dropping(prefix: home + "/") {
-                outputs.append(.init(bucket: home, prefix: rest + "/"))
+    /// Where results lie among what is read: they are no input. Refuses a set-up where all of it would be.
+    private func outputs(
+        of out: Place, within source: Place
+    ) throws -> [IntakeRules.Output] {
+        switch (out, source) {
+        case (.bucket(let bucket, let given), _):
+            // With the slash that the store puts there: out/ is ours, and outside/ is not.
+            let prefix = given.isEmpty || given.hasSuffix("/") ? given : given + "/"
+            switch source {
+            case .queue: return [.init(bucket: bucket, prefix: prefix)]
+            case .bucket(bucket, let read):
+                guard !(read.hasSuffix("/") ? read : read + "/").hasPrefix(prefix) else {
+                    throw ValidationError(
+                        "--out holds the whole of --source: results would be taken in again. Name another prefix or bucket."
+                    )
+                }
+                return [.init(bucket: bucket, prefix: prefix)]
+            case .bucket, .directory: return []
             }
-        case .queue: break
+        case (.directory(let out), .directory(let home)):
+            guard out != home else {
+                throw ValidationError(
+                    "--out is --source: results would be taken in again. Name another directory.")
+            }
+            guard let rest = out.string.dropping(prefix: home.string + "/") else { return [] }
+            return [.init(bucket: home.string, prefix: rest + "/")]
+        case (.directory, _), (.queue, _): return []
         }
+    }
+
+    private func feed(
+        _ place: Place, _ home: String, _ outputs: [IntakeRules.Output], _ setup: Setup
+    ) async throws -> (source: AnnouncedSource, connections: SQSConnections?) {
         let rules = IntakeRules(outputs: outputs, maxBytes: setup.settings.maxInputBytes)
         let store: @Sendable (String) -> (any ObjectStore)? = { try? setup.shop.input($0) }
         switch place {

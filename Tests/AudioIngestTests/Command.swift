@@ -133,14 +133,18 @@ func tool(_ arguments: [String], in folder: Folder) async throws {
 
 struct ToolError: Error { let text: String }
 
-/// Short tracks of different formats, each with its own tone.
+/// Short tracks of different formats, each with its own tone; or pieces of real music, where it is.
 enum Corpus {
-    static func make(_ count: Int, seconds: Double, in folder: Folder, at name: String)
-        async throws -> [String]
-    {
+    static func make(
+        _ count: Int, seconds: Double, music wantsMusic: Bool = false, in folder: Folder,
+        at name: String
+    ) async throws -> [String] {
         let root = "\(folder.path)/\(name)"
         try FileManager.default.createDirectory(atPath: root, withIntermediateDirectories: true)
-        if let music = music, !music.isEmpty {
+        if wantsMusic, music.isEmpty {
+            print("no real music: scripts/music.sh fetches it; the tracks are made instead")
+        }
+        if wantsMusic, !music.isEmpty {
             var files: [String] = []
             for index in 0..<count {
                 let source = music[index % music.count]
@@ -176,17 +180,15 @@ enum Corpus {
         return files
     }
 
-    /// What scripts/music.sh fetched, if somebody ran it.
-    static let music: [String]? = {
-        guard let root = ProcessInfo.processInfo.environment["AUDIO_INGEST_MUSIC"] else {
-            return nil
-        }
-        var files: [String] = []
-        let names = FileManager.default.enumerator(atPath: root)
-        while let name = names?.nextObject() as? String {
-            if name.hasSuffix(".ogg") { files.append("\(root)/\(name)") }
-        }
-        return files.sorted()
+    /// What scripts/music.sh fetched, or what lies where AUDIO_INGEST_MUSIC says.
+    static let music: [String] = {
+        let root =
+            ProcessInfo.processInfo.environment["AUDIO_INGEST_MUSIC"]
+            ?? URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+            .deletingLastPathComponent().deletingLastPathComponent()
+            .appendingPathComponent(".build-music/usr/share/games/hedgewars/Data/Music").path
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: root)) ?? []
+        return names.filter { $0.hasSuffix(".ogg") }.sorted().map { "\(root)/\($0)" }
     }()
 }
 

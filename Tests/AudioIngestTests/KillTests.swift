@@ -5,9 +5,10 @@ import Testing
 
 /// Several processes on one broker, one of which is killed at a moment of its own choosing.
 @Suite(.serialized) struct KillTests {
-    static let tracks =
+    /// Of real music; AUDIO_INGEST_TRACKS takes more of them.
+    static let pieces =
         ProcessInfo.processInfo.environment["AUDIO_INGEST_TRACKS"]
-        .flatMap(Int.init) ?? 8
+        .flatMap(Int.init) ?? 20
 
     /// After which of its lines the first process is killed.
     @Test(arguments: [1, 5, 14])
@@ -28,11 +29,25 @@ import Testing
         }
     }
 
-    private func story(_ folder: Folder, broker: String, killAfter line: Int) async throws {
-        _ = try await Corpus.make(Self.tracks, seconds: 4, in: folder, at: "in")
+    /// With every profile that is made unless somebody says otherwise; 20 s of each piece.
+    @Test func `Real music is complete once though a worker is killed in the middle`() async throws
+    {
+        try await withFolder { folder in
+            // Two lines for a track in each of three stages: half of them is amid the transcodes.
+            try await story(
+                folder, broker: "sqlite:\(folder.path)/queue.db", killAfter: Self.pieces * 3,
+                tracks: Self.pieces, seconds: 20, music: true, profiles: "hls,opus,preview")
+        }
+    }
+
+    private func story(
+        _ folder: Folder, broker: String, killAfter line: Int, tracks: Int = 8,
+        seconds: Double = 4, music: Bool = false, profiles: String = "opus,preview"
+    ) async throws {
+        _ = try await Corpus.make(tracks, seconds: seconds, music: music, in: folder, at: "in")
         let common = [
             "--source", "in", "--quiet", "--once", "--events", "--set", "lease.seconds=2", "--set",
-            "transcode.profiles=opus,preview",
+            "transcode.profiles=\(profiles)",
         ]
         // The reference: one process, nobody killed.
         let whole = try await Command.run(
@@ -52,7 +67,7 @@ import Testing
         for end in ends { #expect(end.status == 0, "\(end)") }
 
         let (out, reference) = (try stable(folder, "out"), try stable(folder, "whole"))
-        #expect(reference.keys.filter { $0.hasSuffix("/result.json") }.count == Self.tracks)
+        #expect(reference.keys.filter { $0.hasSuffix("/result.json") }.count == tracks)
         #expect(Set(out.keys) == Set(reference.keys))
         let others = reference.filter { out[$0.key] != $0.value }.keys.sorted()
         #expect(others.isEmpty)

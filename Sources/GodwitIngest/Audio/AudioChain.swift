@@ -12,7 +12,9 @@ extension Pipeline {
         var pipeline = Pipeline("audio", on: broker, with: shop)
             .stage(
                 "audio.analyse", options: settings.options("analyse"),
-                WaveformGenerator(zooms: settings.zooms, splitsChannels: settings.splits),
+                WaveformGenerator(
+                    zooms: settings.zooms, splitsChannels: settings.splits,
+                    mode: settings.waveformMode),
                 TrackAnalyzer())
         if let plan = settings.plan {
             pipeline = pipeline.stage(

@@ -31,14 +31,27 @@ public struct WaveformGenerator: ListeningTask {
     /// Samples per pixel, the finest first; each a multiple of it.
     public let zooms: [Int]
     public let splitsChannels: Bool
+    /// `audiowaveform`: an MP3's padding at its end is drawn, as audiowaveform does; other formats are
+    /// the same in both.
+    public let mode: Settings.WaveformMode
 
-    public init(zooms: [Int] = [256, 512], splitsChannels: Bool = false) {
+    public init(
+        zooms: [Int] = [256, 512], splitsChannels: Bool = false,
+        mode: Settings.WaveformMode = .gapless
+    ) {
+        self.mode = mode
         self.zooms = zooms.isEmpty ? [256] : zooms
         self.splitsChannels = splitsChannels
     }
 
     public var options: String {
+        // Why nothing for the usual one: results of it keep the place they have.
         "zooms=\(zooms.map(String.init).joined(separator: ",")) split=\(splitsChannels)"
+            + (mode == .gapless ? "" : " mode=\(mode.rawValue)")
+    }
+
+    public func decodeMode(for media: MediaInfo) -> DecodeMode {
+        mode == .audiowaveform && media.gapless != nil ? .untrimmed : .gapless
     }
 
     public struct Heard: Sendable {
@@ -49,10 +62,14 @@ public struct WaveformGenerator: ListeningTask {
     public struct Listener: SampleConsumer, Sendable {
         var waveform: WaveformBuilder
         var peaks: PeaksBuilder
+        /// Samples that the peaks must not hear; the waveform drops them by itself.
+        var leading: Int
 
         public mutating func add(_ samples: Span<Float>) {
             waveform.add(samples)
-            peaks.add(samples)
+            let dropped = min(leading, samples.count)
+            leading -= dropped
+            if dropped < samples.count { peaks.add(samples.extracting(dropped..<samples.count)) }
         }
 
         public mutating func finish() -> Heard {
@@ -61,13 +78,16 @@ public struct WaveformGenerator: ListeningTask {
     }
 
     public func listener(for media: MediaInfo) throws -> Listener {
+        let leading = decodeMode(for: media) == .untrimmed ? media.gapless?.leading ?? 0 : 0
         let options = WaveformOptions(
-            zoom: .samplesPerPixel(zooms[0]), splitChannels: splitsChannels)
+            zoom: .samplesPerPixel(zooms[0]), splitChannels: splitsChannels,
+            skippedFrames: leading)
         do {
             try options.check(for: media.format)
             return Listener(
                 waveform: try WaveformBuilder(format: media.format, options: options),
-                peaks: PeaksBuilder(format: media.format))
+                peaks: PeaksBuilder(format: media.format),
+                leading: leading * media.format.channels)
         } catch let error as WaveformError {
             throw TaskFailure.config("no waveform can be drawn: \(error)")
         }

@@ -65,7 +65,8 @@ struct StageRun: Sendable {
         }
     }
 
-    /// The tasks in their order; those that listen are fed by one decode, before the first of them ends.
+    /// The tasks in their order; those that listen are fed before the first of them ends, by one decode
+    /// for each mode that they ask for. That is one, but for an MP3 that is drawn as audiowaveform does.
     private func perform(
         _ tasks: [any IngestTask], _ track: Track, _ hash: String, _ folder: FilePath,
         _ work: StageWork
@@ -74,12 +75,23 @@ struct StageRun: Sendable {
         let begin = clock.now
         let listening = tasks.compactMap { $0 as? any ListeningTask }
         var ears: [any Ear] = []
-        var report: DecodeReport?
+        var reports: [DecodeReport] = []
         if !listening.isEmpty {
             let media = try await work.media()
             ears = try listening.map { try $0.ear(for: media) }
-            report = try await work.decode { samples in
-                for index in ears.indices { ears[index].add(samples) }
+            let modes = ears.map { $0.mode }
+            for (place, mode) in modes.enumerated() {
+                // The first of a mode decodes for all of it; each has its report in its own place.
+                if let twin = modes[..<place].firstIndex(of: mode) {
+                    reports.append(reports[twin])
+                    continue
+                }
+                let report = try await work.decode(mode) { samples in
+                    for index in ears.indices where modes[index] == mode {
+                        ears[index].add(samples)
+                    }
+                }
+                reports.append(report)
             }
         }
         let heard = clock.now - begin
@@ -93,9 +105,9 @@ struct StageRun: Sendable {
             // Why now: what one task made is not kept on disk while the next one works.
             defer { try? FileManager.default.removeItem(atPath: own.string) }
             var space = Workspace(work, track: track, key: key, inputHash: hash, folder: own)
-            if let report, task is any ListeningTask {
+            if task is any ListeningTask {
                 space.begin = begin - heard
-                try await ears[nextEar].finish(report, in: space)
+                try await ears[nextEar].finish(reports[nextEar], in: space)
                 nextEar += 1
             } else {
                 space.begin = begin

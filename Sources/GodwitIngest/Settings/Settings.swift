@@ -64,7 +64,7 @@ public struct Settings: Sendable {
         ("queue.messages", "messages that each queue holds at most"),
         ("waveform.zooms", "samples per pixel, the finest first"),
         ("waveform.split", "true: a waveform per channel instead of one of all"),
-        ("waveform.mode", "gapless, or audiowaveform for its way with MP3"),
+        ("waveform.mode", "gapless, or audiowaveform: an MP3's end as it draws it"),
         ("transcode.profiles", "some of hls, opus, preview, flac, m4a; empty: none"),
         ("webhook.url", "the backend that is told (secret)"),
         ("webhook.secret", "signs the call (secret)"),

@@ -8,11 +8,12 @@ public import SystemPackage
 /// The folder for temporary files: one below it for each process, one below that for each run.
 ///
 /// A process holds a lock on its folder as long as it lives, in whatever way it dies; so whoever starts
-/// sees which folders belong to nobody any more, and removes them. Names are our own: nothing of a
+/// or ends sees which folders belong to nobody any more, and removes them. Names are our own: nothing of a
 /// track's name stands in them.
 public final class Scratch: Sendable {
     /// This process's own.
     public let folder: FilePath
+    private let root: FilePath
     private let lock: FileDescriptor
     private let next = Atomic<Int>(0)
     private let isClosed = Atomic(false)
@@ -38,6 +39,7 @@ public final class Scratch: Sendable {
             guard errno == EINTR else { throw Errno(rawValue: errno) }
         }
         Self.sweep(root)
+        self.root = root
         let name = "\(Self.prefix)\(getpid())-\(UUID().uuidString.prefix(8).lowercased())"
         folder = root.appending(name)
         try FileManager.default.createDirectory(
@@ -49,11 +51,15 @@ public final class Scratch: Sendable {
 
     deinit { close() }
 
-    /// Removes this process's folder. Repeated: nothing happens.
+    /// Removes this process's folder, and what those left that died meanwhile. Repeated: nothing happens.
     public func close() {
         guard !isClosed.exchange(true, ordering: .acquiringAndReleasing) else { return }
         Self.remove(folder)
         try? lock.close()
+        // Why no wait: who holds the gate sweeps.
+        guard let gate = try? Self.open(root.appending(Self.lockName)) else { return }
+        if flock(gate.rawValue, LOCK_EX | LOCK_NB) == 0 { Self.sweep(root) }
+        try? gate.close()
     }
 
     /// Lends a new folder and removes it afterwards, however `body` ends.

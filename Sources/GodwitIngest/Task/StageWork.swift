@@ -64,15 +64,17 @@ package final class StageWork: Sendable {
         return media
     }
 
-    nonisolated(nonsending) func decode(_ consume: (Span<Float>) throws -> Void) async throws
-        -> DecodeReport
-    {
+    nonisolated(nonsending) func decode(
+        _ mode: DecodeMode = .gapless, _ consume: (Span<Float>) throws -> Void
+    ) async throws -> DecodeReport {
         let file = try fetched().path
         let media = try await media()
+        // Why another name: a second decode of a run begins at 0 again and is progress, too.
+        let label = mode == .gapless ? "decode" : "decode untrimmed"
         var blocks = EvenBlocks(channels: media.format.channels)
         let report = try await shop.media.decode(
-            file, media, mode: .gapless,
-            progress: { [self] position in try? await progress(position, of: "decode") }
+            file, media, mode: mode,
+            progress: { [self] position in try? await progress(position, of: label) }
         ) { try blocks.add($0, consume) }
         try blocks.finish(consume)
         watch.moved()

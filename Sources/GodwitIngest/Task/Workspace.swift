@@ -48,9 +48,9 @@ public struct Workspace: Sendable {
 
     /// Decodes the file. Tasks that only listen share a decode as ``ListeningTask``.
     public nonisolated(nonsending) func decode(
-        _ consume: (Span<Float>) throws -> Void
+        _ mode: DecodeMode = .gapless, _ consume: (Span<Float>) throws -> Void
     ) async throws -> DecodeReport {
-        try await stage.decode(consume)
+        try await stage.decode(mode, consume)
     }
 
     /// Makes all files of a plan in this run's folder; store what comes first first.

@@ -82,7 +82,12 @@ import Testing
         let later = try Scratch(below: root)
         #expect(!FileManager.default.fileExists(atPath: dead.string))
         #expect(FileManager.default.fileExists(atPath: living.folder.string))
+        // One that died when all others had started is swept by whoever ends.
+        try FileManager.default.createDirectory(
+            atPath: dead.appending("run-2").string, withIntermediateDirectories: true)
         later.close()
+        #expect(!FileManager.default.fileExists(atPath: dead.string))
+        #expect(FileManager.default.fileExists(atPath: living.folder.string))
         living.close()
         #expect(try FileManager.default.contentsOfDirectory(atPath: root.string) == [".lock"])
     }
