@@ -2,6 +2,7 @@
 import Crypto
 import Foundation
 import Godwit
+import NIOPosix
 import Synchronization
 public import SystemPackage
 
@@ -44,7 +45,7 @@ extension InputFile {
                 }
                 guard size <= limit else { throw tooLarge(size, limit) }
                 do {
-                    try file.writeAll(piece)
+                    try await NIOThreadPool.singleton.runIfActive { _ = try file.writeAll(piece) }
                 } catch {
                     throw TaskFailure.retry(
                         "the temporary file can't be written after \(size) bytes: \(error). Is the disk full?"
@@ -70,7 +71,9 @@ extension InputFile {
     }
 
     /// Size and hash of a local file.
-    static func digest(of path: FilePath) async throws -> (size: UInt64, sha256: String) {
+    static func digest(
+        of path: FilePath, moved: () -> Void = {}
+    ) async throws -> (size: UInt64, sha256: String) {
         let file = try Descriptor.open(path.string, O_RDONLY | O_NOFOLLOW)
         var hash = SHA256()
         var size: UInt64 = 0
@@ -84,6 +87,7 @@ extension InputFile {
             guard !bytes.isEmpty else { break }
             hash.update(data: bytes)
             size += UInt64(bytes.count)
+            moved()
         }
         return (size, Hex.string(Array(hash.finalize())))
     }

@@ -81,10 +81,8 @@ public struct Workspace: Sendable {
     public func emit(
         file: FilePath, as name: String, contentType: String = "application/octet-stream"
     ) async throws -> StoredFile {
-        let size = (try? FileManager.default.attributesOfItem(atPath: file.string))?[.size]
-        stage.watch.expects((size as? NSNumber)?.uint64Value ?? 0)
-        return try await emit(name, contentType) {
-            try await InputFile.digest(of: file)
+        try await emit(name, contentType) {
+            try await InputFile.digest(of: file) { stage.watch.moved() }
         } put: { store, key, options in
             try await store.put(file: file, at: key, options)
         }
