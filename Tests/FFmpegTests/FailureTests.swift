@@ -63,8 +63,8 @@ import Testing
         Case(status: .killed(11), word: "invalid"),
         Case(status: .killed(6), word: "invalid"),
         Case(status: .killed(31), word: "invalid"),
-        Case(status: .killed(9), stop: .wallClock, word: "limit"),
-        Case(status: .exited(255), stop: .stalled, word: "limit"),
+        Case(status: .killed(9), stop: .wallClock, word: "retry"),
+        Case(status: .exited(255), stop: .stalled, word: "retry"),
         Case(status: .exited(0), stop: .output, word: "limit"),
         Case(status: .killed(9), stop: .reader, word: "retry"),
     ]

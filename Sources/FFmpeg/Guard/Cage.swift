@@ -10,6 +10,9 @@ package import SystemPackage
 /// process exits, so that is the life of the process. The request survives `execve`, not `fork`: the one
 /// fork is that of `unshare --fork`, which makes the same request for its child (`--kill-child`), and
 /// that child is the first process of its own PID namespace, with which all its descendants die.
+///
+/// Not there: a bound on processes (RLIMIT_NPROC counts all of a user's, and root's never), an own user, a
+/// mount namespace or Landlock. The tool reads every file that the worker may read: run it as nobody.
 package struct Cage: Sendable, Hashable {
     /// Where the programs are.
     package struct Programs: Sendable, Hashable {

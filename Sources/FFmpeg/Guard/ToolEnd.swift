@@ -36,6 +36,9 @@ package struct ToolEnd: Sendable, Hashable {
     package func failure(of tool: String) -> MediaFailure? {
         switch (stop, status) {
         case (.reader?, _): .retry(fault("\(tool) was ended: \(Stop.reader.rawValue)"))
+        // Why again: a busy machine or a slow disk does this to good files. Attempts bound it.
+        case (.stalled?, _): .retry(fault("\(tool) was ended: \(Stop.stalled.rawValue)"))
+        case (.wallClock?, _): .retry(fault("\(tool) was ended: \(Stop.wallClock.rawValue)"))
         case (let stop?, _): .limit(fault("\(tool) was ended: \(stop.rawValue)"))
         case (nil, .exited(0)): nil
         case (nil, .killed(let signal)): killed(by: signal, tool)

@@ -48,7 +48,7 @@ public struct LocalFile: Sendable {
             analysis.finish(), media, report,
             fingerprint: try await reader.fingerprint(path, media),
             toolVersions: reader.toolVersions)
-        let (size, sha256) = try InputFile.digest(of: path)
+        let (size, sha256) = try await InputFile.digest(of: path)
         var document = ResultDocument(
             input: ResultDocument.Input(size: size, sha256: sha256),
             toolVersions: [TrackAnalyzer.name: "\(TrackAnalyzer.version)"])

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 public import FFmpeg
 import Godwit
-import SystemPackage
 
 /// Makes the renditions that listeners get: all of a plan from one decode.
 ///
@@ -27,15 +26,16 @@ public struct Transcoder: IngestTask {
     /// Twice the size for what is made of it, and a FLAC may be larger than a lossy original.
     public func cost(of track: Track) -> Cost {
         let size = track.size.multipliedReportingOverflow(by: 3)
-        return Cost(cpuSlots: 1, tempBytes: size.overflow ? .max : size.partialValue + (64 << 20))
+        let sum = size.partialValue.addingReportingOverflow(64 << 20)
+        return Cost(
+            cpuSlots: 1, tempBytes: size.overflow || sum.overflow ? .max : sum.partialValue)
     }
 
     public func run(_ track: Track, in work: Workspace) async throws -> Output {
         let made = try await work.transcode(to: plan)
         var output = Output(renditions: [])
         for file in made {
-            let stored = try await work.emit(
-                file: FilePath(file.path), as: file.name, contentType: file.contentType)
+            let stored = try await work.emit(file)
             if !file.name.hasPrefix("hls/") || file.name.hasSuffix(".m3u8") {
                 output.renditions.append(
                     ResultDocument.Rendition(

@@ -26,7 +26,7 @@ public struct Manifest: Sendable, Hashable, Codable {
 ///
 /// - Order: a playlist is emitted behind every segment that it names, a task's record behind its files,
 ///   and this runs in a stage behind those of the tasks.
-/// - Repeated: changes nothing. Both files depend only on what is stored, and are put where nothing lies.
+/// - Repeated: changes nothing once the result document is there; a manifest without one is replaced.
 /// - Another chain of tasks, another version or other options: another place, beside the old one.
 public struct Publication: Sendable {
     public init() {}
@@ -80,8 +80,10 @@ public struct Publication: Sendable {
                 size: UInt64(result.count), sha256: Digest.hex(of: result),
                 contentType: "application/json"))
         manifest.files.sort { $0.key < $1.key }
+        // Why over an old one: without a result it is of a run that died, perhaps under another etag.
         _ = try await store.put(
-            try StableJSON.bytes(of: manifest), at: "\(place)/manifest.json", options)
+            try StableJSON.bytes(of: manifest), at: "\(place)/manifest.json",
+            PutOptions(contentType: "application/json", ifAbsent: false))
         _ = try await store.put(result, at: "\(place)/\(Self.resultName)", options)
         work.stage.watch.moved()
     }

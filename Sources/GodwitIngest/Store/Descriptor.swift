@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
 import Godwit
+import NIOPosix
 
 /// A number of an open file or directory, closed when nobody holds it any more.
 final class Descriptor: Sendable {
@@ -99,5 +100,16 @@ extension StoreError {
         case ENAMETOOLONG, EISDIR, EINVAL, EILSEQ: return .invalid(text)
         default: return .unavailable(text)
         }
+    }
+}
+
+/// Runs what may block on a thread made for that.
+func onBlockingThread<Result: Sendable>(
+    _ body: @escaping @Sendable () throws(StoreError) -> Result
+) async throws(StoreError) -> Result {
+    do {
+        return try await NIOThreadPool.singleton.runIfActive { try body() }
+    } catch {
+        throw (error as? StoreError) ?? .unavailable("\(error)")
     }
 }

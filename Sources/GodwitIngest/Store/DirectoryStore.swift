@@ -98,20 +98,38 @@ public struct DirectoryStore: ObjectStore {
         file: FilePath, at key: String, _ options: PutOptions
     ) async throws(StoreError) -> PutOutcome {
         try check(key)
-        return try await onThread { () throws(StoreError) in
+        if options.ifAbsent, try await onThread({ () throws(StoreError) in try isThere(key) }) {
+            return .exists
+        }
+        let (source, target, name) = try await onThread {
+            () throws(StoreError) -> (Descriptor, Descriptor, String) in
             let source = try Descriptor.open(file.string, O_RDONLY | O_NONBLOCK)
             guard try source.status(file.string).st_mode & S_IFMT == S_IFREG else {
                 throw StoreError.invalid("\(shown(file.string)) is no regular file")
             }
-            return try write(key, options) { (target) throws(StoreError) in
-                var position: UInt64 = 0
-                while true {
-                    let bytes = try source.read(1 << 20, at: position, file.string)
-                    if bytes.isEmpty { return }
+            let (target, name) = try temporaryFile()
+            return (source, target, name)
+        }
+        do throws(StoreError) {
+            var position: UInt64 = 0
+            while true {
+                // Why a job for each MiB: the threads are few, and everybody's.
+                guard !Task.isCancelled else { throw .unavailable("\(shown(key)): cancelled") }
+                let at = position
+                let count = try await onThread { () throws(StoreError) -> Int in
+                    let bytes = try source.read(1 << 20, at: at, file.string)
                     try target.write(bytes, key)
-                    position += UInt64(bytes.count)
+                    return bytes.count
                 }
+                if count == 0 { break }
+                position += UInt64(count)
             }
+        } catch {
+            unlinkat(temporary.number, name, 0)
+            throw error
+        }
+        return try await onThread { () throws(StoreError) in
+            try finish(target, name, key, options)
         }
     }
 
@@ -209,6 +227,18 @@ public struct DirectoryStore: ObjectStore {
         let (file, name) = try temporaryFile()
         do throws(StoreError) {
             try fill(file)
+        } catch {
+            unlinkat(temporary.number, name, 0)
+            throw error
+        }
+        return try finish(file, name, key, options)
+    }
+
+    /// Gives a written file its name.
+    private func finish(
+        _ file: Descriptor, _ name: String, _ key: String, _ options: PutOptions
+    ) throws(StoreError) -> PutOutcome {
+        do throws(StoreError) {
             // Why before the name: after a power cut the name must not stand over half the bytes.
             try file.sync(key)
             guard let (folder, last) = try place(of: key, makes: true),

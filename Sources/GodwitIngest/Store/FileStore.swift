@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
 import Godwit
+import NIOPosix
 public import SystemPackage
 
 #if canImport(Glibc)
@@ -46,15 +47,18 @@ public struct FileStore: ObjectStore {
         let end = min(range?.upperBound ?? before.size, before.size)
         while offset < end {
             let want = Int(min(UInt64(Self.piece), end - offset))
-            let bytes = try [UInt8](unsafeUninitializedCapacity: want) { buffer, count in
-                count = 0
-                let got = pread(file, buffer.baseAddress, want, off_t(offset))
-                guard got >= 0 else {
-                    if errno == EINTR { return }
-                    throw StoreError.unavailable("\(shown(key)) can't be read: \(reason())")
+            let at = offset
+            let bytes = try await NIOThreadPool.singleton.runIfActive {
+                try [UInt8](unsafeUninitializedCapacity: want) { buffer, count in
+                    count = 0
+                    let got = pread(file, buffer.baseAddress, want, off_t(at))
+                    guard got >= 0 else {
+                        if errno == EINTR { return }
+                        throw StoreError.unavailable("\(shown(key)) can't be read: \(reason())")
+                    }
+                    guard got > 0 else { throw changed(key) }
+                    count = got
                 }
-                guard got > 0 else { throw changed(key) }
-                count = got
             }
             try await consume(bytes)
             offset += UInt64(bytes.count)

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import Crypto
+import Foundation
 import Godwit
+import NIOPosix
 import Synchronization
 public import SystemPackage
 
@@ -43,7 +45,7 @@ extension InputFile {
                 }
                 guard size <= limit else { throw tooLarge(size, limit) }
                 do {
-                    try file.writeAll(piece)
+                    try await NIOThreadPool.singleton.runIfActive { _ = try file.writeAll(piece) }
                 } catch {
                     throw TaskFailure.retry(
                         "the temporary file can't be written after \(size) bytes: \(error). Is the disk full?"
@@ -69,20 +71,23 @@ extension InputFile {
     }
 
     /// Size and hash of a local file.
-    static func digest(of path: FilePath) throws -> (size: UInt64, sha256: String) {
-        let file = try FileDescriptor.open(path, .readOnly, options: [.noFollow, .closeOnExec])
-        defer { try? file.close() }
+    static func digest(
+        of path: FilePath, moved: () -> Void = {}
+    ) async throws -> (size: UInt64, sha256: String) {
+        let file = try Descriptor.open(path.string, O_RDONLY | O_NOFOLLOW)
         var hash = SHA256()
         var size: UInt64 = 0
-        var buffer = [UInt8](repeating: 0, count: 1 << 18)
         while true {
-            let count = try buffer.withUnsafeMutableBytes { bytes in
-                let count = try file.read(into: bytes)
-                hash.update(bufferPointer: UnsafeRawBufferPointer(rebasing: bytes[..<count]))
-                return count
+            try Task.checkCancellation()
+            let at = size
+            // Why a thread: a slow disk must not hold those that renew leases.
+            let bytes = try await onBlockingThread { () throws(StoreError) in
+                try file.read(1 << 20, at: at, path.string)
             }
-            guard count > 0 else { break }
-            size += UInt64(count)
+            guard !bytes.isEmpty else { break }
+            hash.update(data: bytes)
+            size += UInt64(bytes.count)
+            moved()
         }
         return (size, Hex.string(Array(hash.finalize())))
     }

@@ -33,6 +33,12 @@ package final class ProgressWatch: Sendable {
         state.withLock { $0.movedAt = now }
     }
 
+    /// So many bytes are read or sent now, silently: they get a second per MiB beyond the quiet time.
+    package func expects(_ bytes: UInt64) {
+        let until = time.now() + .seconds(Int(bytes >> 20))
+        state.withLock { $0.movedAt = until }
+    }
+
     /// A position of something, which counts only when it is further than it was.
     @discardableResult
     package func reached(_ position: Double, of what: String) -> Bool {

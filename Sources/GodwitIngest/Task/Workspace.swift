@@ -76,14 +76,24 @@ public struct Workspace: Sendable {
     /// Puts a file into the output store, beside the task's other results, as `name`.
     ///
     /// - Order: what was emitted before is there when this is.
-    /// - Repeated, after a crash: what lies there stays, and is what the record names.
+    /// - Repeated, after a crash: it replaces what lies there, so that a record never names files of
+    ///   two versions of a tool.
     public func emit(
         file: FilePath, as name: String, contentType: String = "application/octet-stream"
     ) async throws -> StoredFile {
         try await emit(name, contentType) {
-            try InputFile.digest(of: file)
+            try await InputFile.digest(of: file) { stage.watch.moved() }
         } put: { store, key, options in
             try await store.put(file: file, at: key, options)
+        }
+    }
+
+    /// The same for a file whose size and hash are known from its making.
+    public func emit(_ file: MadeFile) async throws -> StoredFile {
+        try await emit(file.name, file.contentType) {
+            (file.size, file.sha256)
+        } put: { store, key, options in
+            try await store.put(file: FilePath(file.path), at: key, options)
         }
     }
 
@@ -99,23 +109,18 @@ public struct Workspace: Sendable {
     }
 
     private func emit(
-        _ name: String, _ contentType: String, digest: () throws -> (size: UInt64, sha256: String),
+        _ name: String, _ contentType: String, digest: () async throws -> (size: UInt64, sha256: String),
         put: (any ObjectStore, String, PutOptions) async throws -> PutOutcome
     ) async throws -> StoredFile {
         try Task.checkCancellation()
         try check(name)
         let key = "\(key.folder(for: inputHash))/\(name)"
-        var (size, hash) = try digest()
+        let (size, hash) = try await digest()
+        // Why: nothing is heard of a put before its end, and a large one takes its time.
+        stage.watch.expects(size)
         let store = stage.shop.output
-        let outcome = try await put(
-            store, key, PutOptions(contentType: contentType, ifAbsent: true))
-        if case .exists = outcome {
-            // Why not ours: whoever read it meanwhile must find what the record says.
-            guard let stored = try await store.digest(of: key) else {
-                throw TaskFailure.retry("\(key) was there and is gone: does somebody clean up?")
-            }
-            (size, hash) = stored
-        }
+        // Why over what is there: a task runs only where it has no record, so it is of a run that died.
+        _ = try await put(store, key, PutOptions(contentType: contentType, ifAbsent: false))
         stage.watch.moved()
         let file = StoredFile(
             name: name, key: key, size: size, sha256: hash, contentType: contentType)

@@ -143,7 +143,7 @@ final class FakeMedia: MediaReader {
             return MadeFile(
                 name: name, path: path.string, contentType: "audio/x",
                 size: UInt64(name.utf8.count),
-                sha256: "", order: order)
+                sha256: Digest.hex(of: Array(name.utf8)), order: order)
         }
     }
 }
