@@ -82,7 +82,7 @@ struct Setup: Sendable {
     ) async throws -> R {
         let options = AWSOptions()
         // Made once: it keeps the credentials, the clock and the region that it learned.
-        let credentials: CredentialProvider? = pool.map { .chain(options, $0) }
+        let credentials: CredentialProvider? = pool.map { CredentialProvider.chain(options, $0) }
         let s3: S3? = try pool.map { try S3(options, $0) }
         let output: any ObjectStore
         switch Place(settings.out) {

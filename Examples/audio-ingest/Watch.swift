@@ -53,8 +53,8 @@ struct Watch: AsyncParsableCommand {
         let reporter = Reporter(isQuiet: quiet, tellsEvents: events)
         let local = files
         let broker = settings.broker.isEmpty ? "sqlite:audio-ingest.db" : settings.broker
-        let dead = deadFolder(settings, broker)
-        let rules = try rules(settings, place, home, dead)
+        let dead = self.deadFolder(settings, broker)
+        let rules = try self.rules(settings, place, home, dead)
         let buckets: Set<String> =
             switch place {
             case .directory: []
@@ -164,7 +164,7 @@ struct Watch: AsyncParsableCommand {
             if let output = try IntakeRules.Output.folder(out, in: source, named: home) {
                 outputs.append(output)
             }
-        case (.bucket(let bucket, let source), .bucket(bucket, let prefix)):
+        case (.bucket(let bucket, let source), .bucket(let other, let prefix)) where bucket == other:
             outputs.append(try .bucket(bucket, prefix: prefix, source: source))
         case (.queue, .bucket(let bucket, let prefix)) where settings.inputBuckets.contains(bucket):
             outputs.append(try .bucket(bucket, prefix: prefix, source: ""))

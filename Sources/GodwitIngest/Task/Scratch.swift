@@ -5,6 +5,14 @@ import Logging
 import Synchronization
 public import SystemPackage
 
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
 /// The folder for temporary files: one below it for each process, one below that for each run.
 ///
 /// A process holds a lock on its folder as long as it lives, in whatever way it dies; so whoever starts
