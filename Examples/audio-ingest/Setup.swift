@@ -42,13 +42,14 @@ struct Setup: Sendable {
     let settings: Settings
     let broker: any Broker
     let pool: HTTPPool?
+    let credentials: CredentialProvider?
     let shop: Workshop
 
     /// `inputs` are the stores by bucket; nil for one that is none of ours.
     static func with<R>(
         _ settings: Settings, broker name: String,
         inputs: @escaping @Sendable (String) throws -> (any ObjectStore)?,
-        usesS3: Bool = false, _ body: (Setup) async throws -> R
+        buckets: Set<String> = [], _ body: (Setup) async throws -> R
     ) async throws -> R {
         let reader: FFmpeg
         do {
@@ -61,38 +62,64 @@ struct Setup: Sendable {
         let out = Place(settings.out)
         var pool: HTTPPool?
         if case .bucket = out { pool = HTTPPool() }
-        if usesS3, pool == nil { pool = HTTPPool() }
+        if !buckets.isEmpty, pool == nil { pool = HTTPPool() }
+        do {
+            let result = try await open(settings, name, inputs, buckets, reader, pool, body)
+            await pool?.shutdown()
+            return result
+        } catch {
+            await pool?.shutdown()
+            throw error
+        }
+    }
+
+    /// Closes what it opened, but not the pool.
+    private static func open<R>(
+        _ settings: Settings, _ name: String,
+        _ inputs: @escaping @Sendable (String) throws -> (any ObjectStore)?,
+        _ buckets: Set<String>, _ reader: FFmpeg, _ pool: HTTPPool?,
+        _ body: (Setup) async throws -> R
+    ) async throws -> R {
+        let options = AWSOptions()
+        // Made once: it keeps the credentials, the clock and the region that it learned.
+        let credentials: CredentialProvider? = pool.map { CredentialProvider.chain(options, $0) }
+        let s3: S3? = try pool.map { try S3(options, $0) }
         let output: any ObjectStore
-        switch out {
+        switch Place(settings.out) {
         case .bucket(let bucket, let prefix):
-            guard let pool else { throw TaskFailure.config("no connections") }
-            output = try S3Store(S3(AWSOptions(), pool), bucket: bucket, prefix: prefix)
+            guard let s3 else { throw TaskFailure.config("no connections") }
+            output = try S3Store(s3, bucket: bucket, prefix: prefix)
         case .directory(let path): output = try DirectoryStore(path)
         case .queue:
             throw TaskFailure.config("results can't go to a queue: name a directory or s3://")
         }
         let broker: any Broker = try await open(name)
-        let scratch = try Scratch(below: settings.tempFolder)
-        let s3 = pool
+        let scratch: Scratch
+        do {
+            scratch = try Scratch(below: settings.tempFolder)
+        } catch {
+            await broker.shutdown()
+            throw error
+        }
         let shop = Workshop(
             input: { bucket in
                 if let store = try inputs(bucket) { return store }
-                guard usesS3, let s3, !bucket.hasPrefix("/") else {
+                guard let s3, buckets.contains(bucket) else {
                     throw TaskFailure.config(
                         "'\(bucket)' is none of the places that are read: was the queue filled by another set-up?"
                     )
                 }
-                return try S3Store(S3(AWSOptions(), s3), bucket: bucket)
+                return try S3Store(s3, bucket: bucket)
             },
             output: output, media: reader, scratch: scratch,
             admission: Admission(cpuSlots: settings.cpuSlots, tempBytes: settings.tempBytes),
             maxInputBytes: settings.maxInputBytes)
-        let setup = Setup(settings: settings, broker: broker, pool: pool, shop: shop)
+        let setup = Setup(
+            settings: settings, broker: broker, pool: pool, credentials: credentials, shop: shop)
         let result: Result<R, any Error>
         do { result = .success(try await body(setup)) } catch { result = .failure(error) }
         scratch.close()
         await broker.shutdown()
-        await pool?.shutdown()
         return try result.get()
     }
 

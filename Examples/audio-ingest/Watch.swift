@@ -16,7 +16,8 @@ struct Watch: AsyncParsableCommand {
         discussion: """
             Runs until SIGTERM or SIGINT. Any number of processes may watch together on one broker (SQLite on \
             one machine, Redis on many); a track of one that dies is done by another. Credentials and endpoints \
-            of AWS are those of its own variables and files.
+            of AWS are those of its own variables and files. A queue needs the setting input.buckets: the \
+            buckets that may be read.
             """)
 
     @Option(help: "A directory, s3://bucket/prefix or sqs://queue.") var source: String?
@@ -49,22 +50,30 @@ struct Watch: AsyncParsableCommand {
                 throw ValidationError("--once is for a directory or a bucket: a queue has no end.")
             }
         }
-        let outputs = try outputs(of: Place(settings.out), within: place)
         let reporter = Reporter(isQuiet: quiet, tellsEvents: events)
         let local = files
+        let broker = settings.broker.isEmpty ? "sqlite:audio-ingest.db" : settings.broker
+        let dead = self.deadFolder(settings, broker)
+        let rules = try self.rules(settings, place, home, dead)
+        let buckets: Set<String> =
+            switch place {
+            case .directory: []
+            case .bucket(let bucket, _): [bucket]
+            case .queue: Set(settings.inputBuckets)
+            }
         try await Setup.with(
-            settings, broker: settings.broker.isEmpty ? "sqlite:audio-ingest.db" : settings.broker,
+            settings, broker: broker,
             inputs: { bucket in bucket == local?.root.string ? local : nil },
-            usesS3: local == nil
+            buckets: buckets
         ) { setup in
             let pipeline = Pipeline.audio(on: setup.broker, with: setup.shop, settings)
                 .observing { reporter.note($0) }
             if once {
-                try await enqueueAll(pipeline, place, home, outputs, setup)
+                try await enqueueAll(pipeline, place, home, setup, rules)
                 try await pipeline.service().runUntilDrained()
                 return
             }
-            let source = try await feed(place, home, outputs, setup)
+            let source = try await feed(place, home, setup, rules, dead)
             let group = ServiceGroup(
                 configuration: ServiceGroupConfiguration(
                     services: [try pipeline.service([source.source])],
@@ -81,8 +90,8 @@ struct Watch: AsyncParsableCommand {
     }
 
     private func enqueueAll(
-        _ pipeline: Pipeline, _ place: Place, _ home: String, _ outputs: [IntakeRules.Output],
-        _ setup: Setup
+        _ pipeline: Pipeline, _ place: Place, _ home: String, _ setup: Setup,
+        _ rules: IntakeRules
     ) async throws {
         let store = try setup.shop.input(home)
         var prefix = ""
@@ -90,9 +99,7 @@ struct Watch: AsyncParsableCommand {
         var after: String?
         while true {
             let page = try await store.list(prefix, after: after, limit: 1000)
-            for info in page where !info.key.hasSuffix("/") {
-                let isOurs = outputs.contains { info.key.utf8.starts(with: $0.prefix.utf8) }
-                if isOurs { continue }
+            for info in page where rules.takes(info.key, in: home) {
                 try await pipeline.enqueue(
                     Track(
                         bucket: home, key: info.key, versionID: info.versionID, etag: info.etag,
@@ -103,59 +110,41 @@ struct Watch: AsyncParsableCommand {
         }
     }
 
-    /// Where results lie among what is read: they are no input. Refuses a set-up where all of it would be.
-    private func outputs(
-        of out: Place, within source: Place
-    ) throws -> [IntakeRules.Output] {
-        switch (out, source) {
-        case (.bucket(let bucket, let given), _):
-            // With the slash that the store puts there: out/ is ours, and outside/ is not.
-            let prefix = given.isEmpty || given.hasSuffix("/") ? given : given + "/"
-            switch source {
-            case .queue: return [.init(bucket: bucket, prefix: prefix)]
-            case .bucket(bucket, let read):
-                guard !(read.hasSuffix("/") ? read : read + "/").hasPrefix(prefix) else {
-                    throw ValidationError(
-                        "--out holds the whole of --source: results would be taken in again. Name another prefix or bucket."
-                    )
-                }
-                return [.init(bucket: bucket, prefix: prefix)]
-            case .bucket, .directory: return []
-            }
-        case (.directory(let out), .directory(let home)):
-            guard out != home else {
-                throw ValidationError(
-                    "--out is --source: results would be taken in again. Name another directory.")
-            }
-            guard let rest = out.string.dropping(prefix: home.string + "/") else { return [] }
-            return [.init(bucket: home.string, prefix: rest + "/")]
-        case (.directory, _), (.queue, _): return []
-        }
-    }
-
     private func feed(
-        _ place: Place, _ home: String, _ outputs: [IntakeRules.Output], _ setup: Setup
+        _ place: Place, _ home: String, _ setup: Setup, _ rules: IntakeRules, _ dead: FilePath
     ) async throws -> (source: AnnouncedSource, connections: SQSConnections?) {
-        let rules = IntakeRules(outputs: outputs, maxBytes: setup.settings.maxInputBytes)
         let store: @Sendable (String) -> (any ObjectStore)? = { try? setup.shop.input($0) }
         switch place {
         case .directory(let path):
             return (
                 AnnouncedSource(
-                    DirectorySource(path, bucket: home), rules: rules, home: home, store: store),
+                    DirectorySource(
+                        path, bucket: home, options: .init(deadLetters: DeadLetterFolder(dead))),
+                    rules: rules, home: home, store: store),
                 nil
             )
         case .bucket(let bucket, let prefix):
             return (
                 AnnouncedSource(
-                    S3ListSource(try setup.shop.input(bucket), bucket: bucket, prefix: prefix),
+                    S3ListSource(
+                        try setup.shop.input(bucket), bucket: bucket, prefix: prefix,
+                        options: .init(
+                            interval: .seconds(30), deadLetters: DeadLetterFolder(dead))),
                     rules: rules, home: home, store: store), nil
             )
         case .queue(let name):
             let options = AWSOptions()
-            guard let pool = setup.pool else { throw TaskFailure.config("no connections") }
-            let connections = try SQSConnections(options, .chain(options, pool))
-            let url = try await connections.settling.url(of: name)
+            guard let credentials = setup.credentials else {
+                throw TaskFailure.config("no connections")
+            }
+            let connections = try SQSConnections(options, credentials)
+            let url: String
+            do {
+                url = try await connections.settling.url(of: name)
+            } catch {
+                await connections.shutdown()
+                throw error
+            }
             return (
                 AnnouncedSource(
                     SQSSource(queue: url, over: connections), rules: rules, home: home, store: store
@@ -164,10 +153,38 @@ struct Watch: AsyncParsableCommand {
             )
         }
     }
-}
 
-extension String {
-    fileprivate func dropping(prefix: String) -> String? {
-        hasPrefix(prefix) ? String(dropFirst(prefix.count)) : nil
+    /// What is ours and no input. Throws where results would be taken as input, or inputs as results.
+    private func rules(
+        _ settings: Settings, _ place: Place, _ home: String, _ dead: FilePath
+    ) throws -> IntakeRules {
+        var outputs: [IntakeRules.Output] = []
+        switch (place, Place(settings.out)) {
+        case (.directory(let source), .directory(let out)):
+            if let output = try IntakeRules.Output.folder(out, in: source, named: home) {
+                outputs.append(output)
+            }
+        case (.bucket(let bucket, let source), .bucket(let other, let prefix)) where bucket == other:
+            outputs.append(try .bucket(bucket, prefix: prefix, source: source))
+        case (.queue, .bucket(let bucket, let prefix)) where settings.inputBuckets.contains(bucket):
+            outputs.append(try .bucket(bucket, prefix: prefix, source: ""))
+        default: break
+        }
+        if case .directory(let source) = place,
+            let output = try IntakeRules.Output.folder(dead, in: source, named: home)
+        {
+            outputs.append(output)
+        }
+        return IntakeRules(outputs: outputs, maxBytes: settings.maxInputBytes)
+    }
+
+    /// The setting's, else beside the broker's file, else below the results.
+    private func deadFolder(_ settings: Settings, _ broker: String) -> FilePath {
+        if !settings.deadFolder.isEmpty { return Place.absolute(settings.deadFolder.string) }
+        if broker.hasPrefix("sqlite:") {
+            return Place.absolute(String(broker.dropFirst(7)) + ".dead")
+        }
+        if case .directory(let out) = Place(settings.out) { return out.appending("dead") }
+        return Place.absolute("audio-ingest.dead")
     }
 }

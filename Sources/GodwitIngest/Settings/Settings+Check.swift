@@ -24,6 +24,15 @@ extension Settings {
                 "it must not be over temp.bytes (\(tempBytes)), or such a file would never be let in"
             )
         }
+        inputBuckets = (reader.text("input.buckets") ?? "").split(separator: ",")
+            .map { String($0.filter { $0 != " " }) }.filter { !$0.isEmpty }
+        if source.hasPrefix("sqs://"), inputBuckets.isEmpty {
+            reader.fail(
+                "input.buckets", nil,
+                "whoever may send to the queue says what is read: name the buckets that may be, with commas"
+            )
+        }
+        deadFolder = FilePath(reader.text("dead.folder") ?? "")
         for stage in Self.stages {
             let value = stage == "analyse" || stage == "transcode" ? cores : 4
             concurrency[stage] = reader.integer("\(stage).concurrency", 1...256, default: value)

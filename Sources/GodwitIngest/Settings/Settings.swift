@@ -27,6 +27,10 @@ public struct Settings: Sendable {
     public var tempBytes: UInt64 = 0
     public var cpuSlots = 1
     public var maxInputBytes: UInt64 = 0
+    /// The buckets that announcements of a queue may name.
+    public var inputBuckets: [String] = []
+    /// Where messages of a directory or a listing go that will never work; empty: the default.
+    public var deadFolder: FilePath = ""
     public var concurrency: [String: Int] = [:]
     public var lease = Duration.seconds(30)
     public var quiet = Duration.seconds(120)
@@ -56,6 +60,11 @@ public struct Settings: Sendable {
         ("temp.bytes", "bytes in it at once, by all tracks that are worked on"),
         ("cpu.slots", "tasks that compute at once in this process"),
         ("input.maxBytes", "the largest file that is taken"),
+        ("input.buckets", "buckets that are read for an sqs:// source, with commas; needed there"),
+        (
+            "dead.folder",
+            "dead letters of a directory or bucket source; FILE.dead of sqlite:FILE, else out's dead/"
+        ),
         ("analyse.concurrency", "tracks at once in the stage; also transcode, publish, notify"),
         ("lease.seconds", "a dead worker's tracks run again after about this"),
         ("quiet.seconds", "a run without progress for so long is stopped"),

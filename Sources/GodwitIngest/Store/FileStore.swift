@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
 import Godwit
+import Logging
 import NIOPosix
 public import SystemPackage
 
@@ -82,10 +83,17 @@ public struct FileStore: ObjectStore {
         _ prefix: String, after: String?, limit: Int
     ) async throws(StoreError) -> [ObjectInfo] {
         let found = try DirectorySource.scan(root)
-            .filter { $0.key.hasPrefix(prefix) && (after ?? "") < $0.key }
         var infos: [ObjectInfo] = []
-        for one in found.sorted(by: { $0.key < $1.key }).prefix(limit) {
-            if let info = try await head(one.key) { infos.append(info) }
+        // The scan is in order of bytes.
+        for one in found where one.key.utf8.starts(with: prefix.utf8) {
+            guard infos.count < limit else { break }
+            if let after, !after.utf8.lexicographicallyPrecedes(one.key.utf8) { continue }
+            do throws(StoreError) {
+                if let info = try await head(one.key) { infos.append(info) }
+            } catch {
+                // Why not thrown: one file that is not ours to read would end the listing of all.
+                Logger.current.warning("passed over: \(error)")
+            }
         }
         return infos
     }

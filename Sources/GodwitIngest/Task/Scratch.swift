@@ -5,6 +5,14 @@ import Logging
 import Synchronization
 public import SystemPackage
 
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
 /// The folder for temporary files: one below it for each process, one below that for each run.
 ///
 /// A process holds a lock on its folder as long as it lives, in whatever way it dies; so whoever starts
@@ -32,6 +40,7 @@ public final class Scratch: Sendable {
                 "the folder for temporary files, \(root.string.escapedForDisplay), can't be made: \(error.localizedDescription)"
             )
         }
+        try Self.checkOwner(of: root)
         // Why a lock around both: a folder that is made and not yet locked looks like a dead one's.
         let gate = try Self.open(root.appending(Self.lockName))
         defer { try? gate.close() }
@@ -77,6 +86,29 @@ public final class Scratch: Sendable {
         }
         defer { Self.remove(path) }
         return try await body(path)
+    }
+
+    /// Why: whoever may write there could rename our folder and put links in its place.
+    private static func checkOwner(of root: FilePath) throws(TaskFailure) {
+        var facts = stat()
+        let name = root.string.escapedForDisplay
+        guard lstat(root.string, &facts) == 0 else {
+            throw .config("the folder for temporary files, \(name), can't be looked at")
+        }
+        let advice = "name another folder in temp.folder"
+        guard facts.st_mode & S_IFMT == S_IFDIR else {
+            throw .config("the folder for temporary files, \(name), is a link: \(advice)")
+        }
+        guard facts.st_uid == geteuid() else {
+            throw .config(
+                "the folder for temporary files, \(name), belongs to user \(facts.st_uid): \(advice)"
+            )
+        }
+        guard facts.st_mode & 0o077 == 0 else {
+            throw .config(
+                "the folder for temporary files, \(name), is open to other users: chmod 700 it, or \(advice)"
+            )
+        }
     }
 
     private static func sweep(_ root: FilePath) {
