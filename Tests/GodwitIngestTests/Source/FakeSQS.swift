@@ -35,7 +35,7 @@ final class FakeSQS: Sendable {
         var faults: [String: [Fault]] = [:]
         var calls: [(lane: String, operation: String, timeout: Duration)] = []
         var number = 0
-        var watchers: [(@Sendable (State) -> Bool, CheckedContinuation<Void, Never>)] = []
+        var watchers: [(@Sendable (State) -> Bool, Signal)] = []
         var waiting: [Int: Signal] = [:]
         var extensions: [(id: String, visibility: Int)] = []
         var breaksBodies = false
@@ -85,24 +85,23 @@ final class FakeSQS: Sendable {
         state.withLock { state in state.calls.count { $0.operation == operation } }
     }
 
-    /// Returns once the state is as asked.
+    /// Returns once the state is as asked, or the test is cancelled.
     func until(_ condition: @escaping @Sendable (State) -> Bool) async {
-        await withCheckedContinuation { continuation in
-            let isThere = state.withLock { state -> Bool in
-                if condition(state) { return true }
-                state.watchers.append((condition, continuation))
-                return false
-            }
-            if isThere { continuation.resume() }
+        let signal = Signal()
+        let isThere = state.withLock { state -> Bool in
+            if condition(state) { return true }
+            state.watchers.append((condition, signal))
+            return false
         }
+        if !isThere { await signal.wait() }
     }
 
     /// A receive wakes nobody: it would wake itself.
     private func change<R: Sendable>(
         wakes: Bool = true, _ body: (inout State) -> sending R
     ) -> R {
-        let (result, continuations, signals) = state.withLock {
-            state -> (R, [CheckedContinuation<Void, Never>], [Signal]) in
+        let (result, ready, signals) = state.withLock {
+            state -> (R, [Signal], [Signal]) in
             let result = body(&state)
             let watchers = state.watchers
             state.watchers = []
@@ -110,7 +109,7 @@ final class FakeSQS: Sendable {
             let ready = watchers.filter { [state] in $0.0(state) }.map(\.1)
             return (result, ready, Array(state.waiting.values))
         }
-        continuations.forEach { $0.resume() }
+        ready.forEach { $0.fire() }
         if wakes { signals.forEach { $0.fire() } }
         return result
     }

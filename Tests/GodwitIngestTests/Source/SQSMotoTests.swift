@@ -45,9 +45,13 @@ private struct MotoBed {
         while body: () async throws -> Void
     ) async throws {
         let task = Task { try await source.run(concurrency: concurrency, handle) }
-        try await body()
+        var failure: (any Error)?
+        do { try await body() } catch { failure = error }
+        // Why before the throw: a source that is left would run as long as the process.
         task.cancel()
-        try await task.value
+        let end = await task.result
+        if let failure { throw failure }
+        try end.get()
     }
 
     /// How many messages wait and are in flight.
@@ -131,7 +135,7 @@ private struct FixedCredentials: CredentialSource {
             default: return .done
             }
         } while: {
-            while try await bed.counts(bed.queue) != ["0", "0"] { await Task.yield() }
+            while try await bed.counts(bed.queue) != ["0", "0"] { try await Task.sleep(for: .milliseconds(20)) }
         }
         #expect(Set(seen.all) == Set(bodies + ["rest of m8"]))
         #expect(seen.all.count == 32)
@@ -155,7 +159,7 @@ private struct FixedCredentials: CredentialSource {
         } while: {
             await handled.wait()
             let start = clock.now
-            while try await bed.counts(bed.queue) != ["0", "0"] { await Task.yield() }
+            while try await bed.counts(bed.queue) != ["0", "0"] { try await Task.sleep(for: .milliseconds(20)) }
             // The next poll stands for 20 s; a delete behind it would take as long.
             #expect(clock.now - start < .seconds(10))
         }
@@ -167,7 +171,7 @@ private struct FixedCredentials: CredentialSource {
         let clock = ContinuousClock()
         let task = Task { try await source.run(concurrency: 1) { _ in .done } }
         try await bed.client.send(SQSNewMessage("a"), to: bed.queue)
-        while try await bed.counts(bed.queue) != ["0", "0"] { await Task.yield() }
+        while try await bed.counts(bed.queue) != ["0", "0"] { try await Task.sleep(for: .milliseconds(20)) }
         let start = clock.now
         task.cancel()
         try await task.value

@@ -26,9 +26,13 @@ struct SQSBed {
     ) async throws {
         let source = source
         let task = Task { try await source.run(concurrency: concurrency, handle) }
-        try await body()
+        var failure: (any Error)?
+        do { try await body() } catch { failure = error }
+        // Why before the throw: a source that is left would run as long as the process.
         task.cancel()
-        try await task.value
+        let end = await task.result
+        if let failure { throw failure }
+        try end.get()
     }
 }
 
@@ -40,7 +44,8 @@ func advance(
     _ clock: VirtualClock, by step: Duration = .milliseconds(50), timers: Int = 0,
     until isThere: () -> Bool
 ) async {
-    while !isThere() {
+    // Why the look at the task: a time limit only cancels, and this would turn for ever.
+    while !isThere(), !Task.isCancelled {
         if clock.pendingTimers >= timers { clock.advance(by: step) }
         for _ in 0..<20 { await Task.yield() }
     }

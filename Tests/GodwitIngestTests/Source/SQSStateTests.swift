@@ -63,6 +63,20 @@ import Testing
         names.map { SQSMessage(id: $0, receiptHandle: "r-\($0)", body: $0) }
     }
 
+    @Test func `what is being put off is not extended`() {
+        var state = state()
+        #expect(state.nextPoll() == 5)
+        _ = state.received(messages("a", "b"), asked: 5, at: start)
+        guard let one = state.take(at: start) else {
+            Issue.record("nothing to take")
+            return
+        }
+        #expect(state.finished(one.number))
+        #expect(state.toExtend(at: start).map(\.receipt) == ["r-a", "r-b"])
+        state.hides(one.number)
+        #expect(state.toExtend(at: start).map(\.receipt) == ["r-b"])
+    }
+
     @Test func `no more is asked for than fits`() {
         var state = state()
         #expect(state.nextPoll() == 5)

@@ -105,7 +105,7 @@ final class SourceBed: Sendable {
     ) async throws {
         let source = source
         let task = Task { try await source.run(concurrency: 1, handle) }
-        while !(await isThere()) {
+        while !Task.isCancelled, !(await isThere()) {
             clock.advance(by: .milliseconds(200))
             for _ in 0..<20 { await Task.yield() }
         }
@@ -219,7 +219,7 @@ final class Seen: Sendable {
                 return Task.isCancelled ? .later(after: .seconds(9999), reason: "cancelled") : .done
             }
         }
-        while seen.all.isEmpty {
+        while seen.all.isEmpty, !Task.isCancelled {
             bed.clock.advance(by: .milliseconds(200))
             for _ in 0..<20 { await Task.yield() }
         }
@@ -359,7 +359,7 @@ final class Seen: Sendable {
         }
         try FileManager.default.createDirectory(atPath: root, withIntermediateDirectories: true)
         try await bed.put("a.wav")
-        while seen.all.isEmpty {
+        while seen.all.isEmpty, !Task.isCancelled {
             bed.clock.advance(by: .milliseconds(500))
             for _ in 0..<20 { await Task.yield() }
         }

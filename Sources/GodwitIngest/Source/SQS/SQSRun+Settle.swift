@@ -42,6 +42,7 @@ extension SQSRun {
 
     /// Hides a message for as long as was asked, within what is left of its 12 h.
     private func hide(_ held: SQSState.Held, for duration: Duration) async {
+        cell.withLock { $0.state.hides(held.number) }
         let left = held.receivedAt + source.options.horizon - source.time.now()
         let visibility = max(.zero, min(duration, left))
         let result = await tryAgain(held) { [source] () async throws(SQSError) in

@@ -20,6 +20,8 @@ package struct SQSState: Sendable {
         case buffered
         case handled
         case settling
+        /// A visibility of its own is on its way to SQS; an extension would undo it.
+        case hiding
     }
 
     package struct Held: Sendable {
@@ -123,6 +125,9 @@ package struct SQSState: Sendable {
         return true
     }
 
+    /// Called before a message is put off: from here on nothing extends it.
+    package mutating func hides(_ number: UInt64) { held[number]?.stage = .hiding }
+
     /// Settled, or given up.
     package mutating func forget(_ numbers: some Sequence<UInt64>) {
         for number in numbers { held[number] = nil }
@@ -138,7 +143,9 @@ package struct SQSState: Sendable {
     package func toExtend(at now: Timestamp) -> [Extension] {
         held.values.sorted { $0.number < $1.number }.compactMap { held in
             let end = held.receivedAt + horizon
-            guard now < held.visibleAt, held.visibleAt < end else { return nil }
+            guard held.stage != .hiding, now < held.visibleAt, held.visibleAt < end else {
+                return nil
+            }
             return Extension(
                 number: held.number, receipt: held.message.receiptHandle,
                 visibility: min(visibility, end - now))
@@ -163,7 +170,7 @@ package struct SQSState: Sendable {
         for (number, one) in held where numbers.contains(number) || now >= one.visibleAt {
             held[number] = nil
             // Why: its work is done, and the delete that comes too late has a warning of its own.
-            if one.stage == .settling { continue }
+            if one.stage == .settling || one.stage == .hiding { continue }
             ids.append(one.message.id)
             if one.stage == .handled { told.append(number) }
         }
