@@ -5,7 +5,7 @@ TRAITS ?= Command
 BUILD   = $(SWIFT) build -c release --traits $(TRAITS)
 BIN     = .build/release
 # hello stands as the README prints it.
-SOURCES = Package.swift Sources Tests Examples/fibonacci Examples/file-digest Examples/newsletter Examples/print-fleet Examples/audio-ingest
+SOURCES = Package.swift Sources Tests Examples/audio-ingest Examples/fibonacci Examples/file-digest Examples/newsletter Examples/print-fleet
 DIR    ?= /usr/share/doc
 LIMIT  ?= 5000
 FUZZ_SECONDS ?= 60

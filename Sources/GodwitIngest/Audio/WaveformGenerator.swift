@@ -82,15 +82,16 @@ public struct WaveformGenerator: ListeningTask {
         let options = WaveformOptions(
             zoom: .samplesPerPixel(zooms[0]), splitChannels: splitsChannels,
             skippedFrames: leading)
+        let waveform: WaveformBuilder
         do {
             try options.check(for: media.format)
-            return Listener(
-                waveform: try WaveformBuilder(format: media.format, options: options),
-                peaks: PeaksBuilder(format: media.format),
-                leading: leading * media.format.channels)
-        } catch let error as WaveformError {
+            waveform = try WaveformBuilder(format: media.format, options: options)
+        } catch {
             throw TaskFailure.config("no waveform can be drawn: \(error)")
         }
+        return Listener(
+            waveform: waveform, peaks: PeaksBuilder(format: media.format),
+            leading: leading * media.format.channels)
     }
 
     public func output(

@@ -109,7 +109,8 @@ public struct Workspace: Sendable {
     }
 
     private func emit(
-        _ name: String, _ contentType: String, digest: () async throws -> (size: UInt64, sha256: String),
+        _ name: String, _ contentType: String,
+        digest: () async throws -> (size: UInt64, sha256: String),
         put: (any ObjectStore, String, PutOptions) async throws -> PutOutcome
     ) async throws -> StoredFile {
         try Task.checkCancellation()

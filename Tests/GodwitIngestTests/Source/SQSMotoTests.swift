@@ -135,7 +135,9 @@ private struct FixedCredentials: CredentialSource {
             default: return .done
             }
         } while: {
-            while try await bed.counts(bed.queue) != ["0", "0"] { try await Task.sleep(for: .milliseconds(20)) }
+            while try await bed.counts(bed.queue) != ["0", "0"] {
+                try await Task.sleep(for: .milliseconds(20))
+            }
         }
         #expect(Set(seen.all) == Set(bodies + ["rest of m8"]))
         #expect(seen.all.count == 32)
@@ -159,7 +161,9 @@ private struct FixedCredentials: CredentialSource {
         } while: {
             await handled.wait()
             let start = clock.now
-            while try await bed.counts(bed.queue) != ["0", "0"] { try await Task.sleep(for: .milliseconds(20)) }
+            while try await bed.counts(bed.queue) != ["0", "0"] {
+                try await Task.sleep(for: .milliseconds(20))
+            }
             // The next poll stands for 20 s; a delete behind it would take as long.
             #expect(clock.now - start < .seconds(10))
         }
@@ -171,7 +175,9 @@ private struct FixedCredentials: CredentialSource {
         let clock = ContinuousClock()
         let task = Task { try await source.run(concurrency: 1) { _ in .done } }
         try await bed.client.send(SQSNewMessage("a"), to: bed.queue)
-        while try await bed.counts(bed.queue) != ["0", "0"] { try await Task.sleep(for: .milliseconds(20)) }
+        while try await bed.counts(bed.queue) != ["0", "0"] {
+            try await Task.sleep(for: .milliseconds(20))
+        }
         let start = clock.now
         task.cancel()
         try await task.value
