@@ -60,7 +60,7 @@ import Testing
             }
             let refused = try await Command.run(
                 ["watch", "--source", "in", "--out", "./in", "--once"], in: folder)
-            #expect(refused.status == 64 && refused.err.contains("--out is --source"), "\(refused)")
+            #expect(refused.status != 0 && refused.err.contains("same folder"), "\(refused)")
         }
     }
 }

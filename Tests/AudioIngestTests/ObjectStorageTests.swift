@@ -11,7 +11,8 @@ import Testing
         [
             "watch", "--source", "sqs://\(bed.queue)", "--out", "s3://\(bed.bucket)/out",
             "--broker", "sqlite:\(broker)", "--quiet", "--events", "--set",
-            "transcode.profiles=opus", "--set", "lease.seconds=2",
+            "transcode.profiles=opus", "--set", "lease.seconds=2", "--set",
+            "input.buckets=\(bed.bucket)",
         ]
     }
 
@@ -139,7 +140,7 @@ import Testing
             let mad = try await Command.run(
                 ["watch", "--source", "s3://\(bed.bucket)/in", "--out", "s3://\(bed.bucket)"],
                 environment: bed.environment, in: folder)
-            #expect(mad.status == 64 && mad.err.contains("--out holds"), "\(mad)")
+            #expect(mad.status != 0 && mad.err.contains("name another prefix or bucket"), "\(mad)")
         }
     }
 }
