@@ -27,7 +27,7 @@ import Testing
             ) { $0.quiet = .milliseconds(500) }
             let (file, info) = try sample(in: folder)
             let end = await failure { _ = try await ffmpeg.decode(file, info) { _ in } }
-            #expect(end?.word == "limit")
+            #expect(end?.word == "retry")
             #expect(end?.fault.reason.contains("stopped making progress") == true)
             #expect(try await Processes.areGone(naming: folder.string, token))
         }
