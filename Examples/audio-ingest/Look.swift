@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import ArgumentParser
+public import ArgumentParser
 import AudioSignal
 import FFmpeg
 import Foundation
@@ -24,9 +24,9 @@ struct FileArgument: ParsableArguments {
     }
 }
 
-struct WaveformCommand: AsyncParsableCommand {
-    enum Mode: String, ExpressibleByArgument, CaseIterable { case gapless, audiowaveform }
+extension Settings.WaveformMode: ExpressibleByArgument {}
 
+struct WaveformCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "waveform",
         abstract: "Draw a file's waveform in the formats of audiowaveform.",
@@ -39,7 +39,7 @@ struct WaveformCommand: AsyncParsableCommand {
     @Flag(help: "A waveform for each channel.") var split = false
     @Option(
         help: "What becomes of an MP3's padding: gapless drops it, audiowaveform keeps its end.")
-    var mode = Mode.gapless
+    var mode = Settings.WaveformMode.gapless
 
     func validate() throws {
         guard zoom >= 2 else { throw ValidationError("--zoom is 2 or more, not \(zoom).") }
@@ -133,8 +133,9 @@ struct Show: AsyncParsableCommand {
     func run() async throws {
         let local = try await file.open()
         do {
-            let (document, waveform) = try await local.analysis(
-                also: try WaveformBuilder(format: local.media.format))
+            var builder = try WaveformBuilder(format: local.media.format)
+            let document = try await local.analysis { builder.add($0) }
+            let waveform = builder.finish()
             let text = document.lines
             let side = min(40, text.map(\.count).max() ?? 0)
             let columns = max(20, (width ?? Self.columns) - side - 2)

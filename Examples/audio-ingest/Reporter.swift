@@ -7,15 +7,8 @@ import Synchronization
 
 /// Gathers what becomes of tracks, and says it as it happens.
 final class Reporter: Sendable {
-    struct Fate: Sendable {
-        var failure: String?
-        var isFinal = false
-        var made: [String] = []
-        var found: [String] = []
-        var isPublished = false
-    }
-
-    private let fates = Mutex<[Track: Fate]>([:])
+    /// Why the last try of a track failed.
+    private let failures = Mutex<[Track: String]>([:])
     private let isQuiet: Bool
     /// Lines of JSON on standard output, one for each event.
     private let tellsEvents: Bool
@@ -25,54 +18,32 @@ final class Reporter: Sendable {
         self.tellsEvents = tellsEvents
     }
 
-    func fate(of track: Track) -> Fate? { fates.withLock { $0[track] } }
+    func failure(of track: Track) -> String? { failures.withLock { $0[track] } }
 
     func note(_ event: PipelineEvent) {
-        let stage = "\(event.stage)"
-        var said: String
-        fates.withLock { fates in
-            var fate = fates[event.track] ?? Fate()
-            switch event.outcome {
-            case .began: break
-            case .done(let made, let found):
-                fate.made += made
-                fate.found += found
-                fate.failure = nil
-                if stage == "audio.publish" { fate.isPublished = true }
-            case .gone(let reason):
-                fate.failure = "gone: \(reason)"
-                fate.isFinal = true
-            case .failed(let word, let reason, let isFinal):
-                fate.failure = "\(word): \(reason)"
-                fate.isFinal = isFinal
-            }
-            fates[event.track] = fate
-        }
         let name = shown(event.track.key)
+        let said: String
+        var failure: String?
         switch event.outcome {
         case .began: said = "began"
         case .done(let made, _):
             said = made.isEmpty ? "stored already" : "made \(made.joined(separator: ", "))"
-        case .gone(let reason): said = "gone: \(reason)"
+        case .gone(let reason):
+            said = "gone: \(reason)"
+            failure = said
         case .failed(let word, let reason, let isFinal):
+            failure = "\(word): \(reason)"
             said = "\(word): \(reason)\(isFinal ? " (dead letter)" : ", tried again")"
         }
-        if tellsEvents { tell("\(stage) \(name) \(said)") }
-        if !isQuiet, said != "began" { say("  \(stage)  \(name)  \(said)") }
+        if said != "began" { failures.withLock { $0[event.track] = failure } }
+        if tellsEvents { tell("\(event.stage) \(name) \(said)") }
+        if !isQuiet, said != "began" { say("  \(event.stage)  \(name)  \(said)") }
     }
 }
 
-/// Text from outside, made harmless to print.
+/// Text from outside, made harmless to print, and no longer than a line or two.
 func shown(_ text: String) -> String {
-    var shown = ""
-    for scalar in text.unicodeScalars.prefix(200) {
-        switch scalar.value {
-        case ..<0x20, 0x7F...0x9F, 0x200E, 0x200F, 0x2028...0x202E, 0x2066...0x2069:
-            shown += "\\u{\(String(scalar.value, radix: 16))}"
-        default: shown.unicodeScalars.append(scalar)
-        }
-    }
-    return shown
+    String(String.UnicodeScalarView(text.unicodeScalars.prefix(200))).escapedForDisplay
 }
 
 extension ResultDocument {

@@ -68,7 +68,7 @@ struct Run: AsyncParsableCommand {
                         tell("\(shown(file))  \(document.document.summary)  \(document.key)")
                     } else {
                         failed += 1
-                        let reason = reporter.fate(of: track)?.failure ?? "it was not finished"
+                        let reason = reporter.failure(of: track) ?? "it was not finished"
                         tell("\(shown(file))  failed  \(reason)")
                     }
                 }

@@ -207,7 +207,7 @@ import Testing
         private let sink: Sink
         init(_ sink: Sink) { self.sink = sink }
         func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-            sink.take(unwrapInboundIn(data))
+            sink.take(unwrapInboundIn(data).readableBytesView)
         }
     }
 

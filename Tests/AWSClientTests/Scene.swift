@@ -67,30 +67,13 @@ func withFolder<Result>(_ body: (URL) async throws -> Result) async throws -> Re
     return try await body(folder)
 }
 
-/// What was handed out, joined.
-final class Sink: Sendable {
-    private let state = Mutex([UInt8]())
-
-    var bytes: [UInt8] { state.withLock { $0 } }
-    func take(_ part: ByteBuffer) { state.withLock { $0 += part.readableBytesView } }
-}
-
 extension S3 {
     func read(
         _ bucket: String, _ key: String, _ range: Range<UInt64>? = nil, ifMatch: String? = nil
     ) async throws -> [UInt8] {
         let sink = Sink()
-        _ = try await get(bucket, key, range, ifMatch: ifMatch) { sink.take($0) }
+        _ = try await get(bucket, key, range, ifMatch: ifMatch) { sink.take($0.readableBytesView) }
         return sink.bytes
-    }
-}
-
-/// Bytes that do not repeat soon.
-func noise(_ count: Int, seed: UInt64 = 1) -> [UInt8] {
-    var state = seed
-    return (0..<count).map { _ in
-        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-        return UInt8(truncatingIfNeeded: state >> 33)
     }
 }
 

@@ -5,7 +5,7 @@ import NIOPosix
 import Synchronization
 
 /// A server of HTTP on loopback that answers as a function says, or breaks off as it says.
-public final class LoopbackServer: Sendable {
+public final class LoopbackServer: StoppableServer, Sendable {
     public struct Request: Sendable {
         public var method: String
         /// As it came: path and query, encoded.
@@ -98,15 +98,7 @@ public final class LoopbackServer: Sendable {
         _ answer: @escaping @Sendable (Request) -> Reply,
         _ body: (LoopbackServer) async throws -> Result
     ) async throws -> Result {
-        let server = try await start(answer)
-        do {
-            let result = try await body(server)
-            await server.stop()
-            return result
-        } catch {
-            await server.stop()
-            throw error
-        }
+        try await start(answer).serve(body)
     }
 
     public func stop() async {

@@ -3,7 +3,7 @@ public import Foundation
 import Synchronization
 
 /// A store that speaks S3 and believes nothing that is not signed right, and fails where a test says so.
-public final class VerifyingServer: Sendable {
+public final class VerifyingServer: StoppableServer, Sendable {
     /// What happens to a request instead of, or to, its answer.
     public enum Fault: Sendable {
         /// The connection closes without a word.
@@ -60,15 +60,7 @@ public final class VerifyingServer: Sendable {
         fault: @escaping @Sendable (LoopbackServer.Request, Int) -> Fault? = { _, _ in nil },
         _ body: (VerifyingServer) async throws -> Result
     ) async throws -> Result {
-        let server = try await start(region: region, fault: fault)
-        do {
-            let result = try await body(server)
-            await server.stop()
-            return result
-        } catch {
-            await server.stop()
-            throw error
-        }
+        try await start(region: region, fault: fault).serve(body)
     }
 
     public func stop() async { await listener.withLock { $0 }?.stop() }

@@ -139,11 +139,7 @@ public struct ServiceClient: Sendable {
                 outcome, tries, policy, random: surroundings.random())
             switch decision {
             case .again(let wait):
-                do {
-                    try await surroundings.sleep(wait)
-                } catch {
-                    throw AWSError(.cancelled, "\(request.name) was cancelled")
-                }
+                try await pause(wait, request.name)
             case .refresh:
                 tries.hasRefreshed = true
                 refused = used

@@ -26,23 +26,14 @@ public struct LocalFile: Sendable {
         return (listener.finish(), report)
     }
 
-    /// The result document, without what only a store knows. `also` is fed by the same decode.
-    public nonisolated(nonsending) func analysis<Listener: SampleConsumer>(
-        also listener: Listener
-    ) async throws -> (document: ResultDocument, heard: Listener.Result) {
-        var blocks = EvenBlocks(channels: media.format.channels)
+    /// The result document, without what only a store knows. `also` hears the same decode.
+    public nonisolated(nonsending) func analysis(
+        also listen: (Span<Float>) -> Void = { _ in }
+    ) async throws -> ResultDocument {
         var analysis = TrackAnalyzer.Listener(format: media.format)
-        var listener = listener
-        let report = try await reader.decode(path, media, mode: .gapless, progress: nil) {
-            samples in
-            blocks.add(samples) { block in
-                analysis.add(block)
-                listener.add(block)
-            }
-        }
-        blocks.finish { block in
-            analysis.add(block)
-            listener.add(block)
+        let report = try await reader.decodeEvenly(path, media, mode: .gapless, progress: nil) {
+            analysis.add($0)
+            listen($0)
         }
         let output = TrackAnalyzer.Output(
             analysis.finish(), media, report,
@@ -53,16 +44,7 @@ public struct LocalFile: Sendable {
             input: ResultDocument.Input(size: size, sha256: sha256),
             toolVersions: [TrackAnalyzer.name: "\(TrackAnalyzer.version)"])
         document.take(output)
-        return (document, listener.finish())
-    }
-
-    /// Without another listener.
-    public func analysis() async throws -> ResultDocument {
-        struct Nobody: SampleConsumer {
-            mutating func add(_ samples: Span<Float>) {}
-            mutating func finish() {}
-        }
-        return try await analysis(also: Nobody()).document
+        return document
     }
 }
 

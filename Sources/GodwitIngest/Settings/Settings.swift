@@ -83,17 +83,23 @@ public struct Settings: Sendable {
 
     /// The environment variable of a key.
     public static func variable(_ key: String) -> String {
-        var name = "AUDIO_INGEST_"
-        for character in key {
+        "AUDIO_INGEST_" + spelled(key, between: "_").uppercased()
+    }
+
+    private static func flag(_ key: String) -> String {
+        "--" + spelled(key, between: "-").lowercased()
+    }
+
+    /// The words of a key, which a dot or a capital letter parts.
+    private static func spelled(_ key: String, between mark: Character) -> String {
+        key.reduce(into: "") { text, character in
             if character == "." {
-                name += "_"
-            } else if character.isUppercase {
-                name += "_\(character)"
+                text.append(mark)
             } else {
-                name += character.uppercased()
+                if character.isUppercase { text.append(mark) }
+                text.append(character)
             }
         }
-        return name
     }
 
     /// Reads them. `flags` are pairs of key and value; `needs` are the keys that must be there.
@@ -144,20 +150,6 @@ public struct Settings: Sendable {
         let problems = early + reader.problems
         guard problems.isEmpty else { throw SettingsError(problems: problems) }
         return settings
-    }
-
-    private static func flag(_ key: String) -> String {
-        var flag = "--"
-        for character in key {
-            if character == "." {
-                flag += "-"
-            } else if character.isUppercase {
-                flag += "-\(character.lowercased())"
-            } else {
-                flag.append(character)
-            }
-        }
-        return flag
     }
 
     private static func unknown(_ key: String, _ value: String?, _ known: Set<String>)

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Godwit
 import Logging
-import ServiceLifecycle
 import Synchronization
 
 /// How a listing is watched.
@@ -42,21 +41,12 @@ struct ListSource: Sendable {
         concurrency: Int, _ handle: @escaping @Sendable (SourceMessage) async -> SourceVerdict
     ) async throws {
         let stop = Stop()
-        let work = Task { try await serve(max(1, concurrency), handle, stop) }
-        @Sendable func end() {
-            stop.fire()
-            let timer = time.schedule(after: options.grace) { work.cancel() }
-            stop.keep(timer)
-        }
         defer { stop.keep(nil) }
-        try await withTaskCancellationHandler {
-            try await withGracefulShutdownHandler {
-                try await work.value
-            } onGracefulShutdown: {
-                end()
-            }
-        } onCancel: {
-            end()
+        try await runUntilStopped { cancel in
+            stop.fire()
+            stop.keep(time.schedule(after: options.grace) { cancel() })
+        } _: {
+            try await serve(max(1, concurrency), handle, stop)
         }
     }
 

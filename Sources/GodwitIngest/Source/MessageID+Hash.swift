@@ -16,16 +16,11 @@ extension MessageID {
             var part = part
             part.withUTF8 { hash.update(bufferPointer: UnsafeRawBufferPointer($0)) }
         }
-        var words: (UInt64, UInt64) = (0, 0)
-        for (index, byte) in hash.finalize().prefix(16).enumerated() {
-            if index < 8 {
-                words.0 = words.0 << 8 | UInt64(byte)
-            } else {
-                words.1 = words.1 << 8 | UInt64(byte)
-            }
+        guard let sum = MessageID(bytes: Array(hash.finalize().prefix(16))) else {
+            preconditionFailure("a SHA-256 has 32 bytes")
         }
         self.init(
-            high: words.0 & ~0xF000 | 0x8000,
-            low: words.1 & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000)
+            high: sum.high & ~0xF000 | 0x8000,
+            low: sum.low & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000)
     }
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 public import Godwit
 import Logging
-import ServiceLifecycle
 
 /// An announcement that waits in a queue of ours: any body that an intake reads.
 public struct QueuedAnnouncement: Job, Hashable {
@@ -46,18 +45,8 @@ public struct QueueSource: MessageSource {
                 try await Self.settle(body, context, queue, handle)
             }
         }
-        // Why a task of its own: cancelled, a worker cancels its handlers at once; here what is handled
-        // ends first, within the grace. It ends before this returns.
-        let work = Task { try await worker.run() }
-        try await withTaskCancellationHandler {
-            try await withGracefulShutdownHandler {
-                try await work.value
-            } onGracefulShutdown: {
-                worker.stop()
-            }
-        } onCancel: {
-            worker.stop()
-        }
+        // Cancelled, a worker cancels its handlers at once; here what is handled ends first, within the grace.
+        try await runUntilStopped(by: { _ in worker.stop() }) { try await worker.run() }
     }
 
     private static func settle(

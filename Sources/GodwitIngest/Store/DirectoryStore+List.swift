@@ -5,7 +5,7 @@ extension DirectoryStore {
     public func list(
         _ prefix: String, after: String?, limit: Int
     ) async throws(StoreError) -> [ObjectInfo] {
-        try await onThread { () throws(StoreError) in
+        try await onBlockingThread { () throws(StoreError) in
             var found: [ObjectInfo] = []
             try self.walk(top, "", prefix, after, max(0, limit), &found)
             return found

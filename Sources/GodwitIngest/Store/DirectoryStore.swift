@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
 import Godwit
-import NIOPosix
 public import SystemPackage
 
 /// Objects as files of a directory tree.
@@ -44,7 +43,7 @@ public struct DirectoryStore: ObjectStore {
 
     public func head(_ key: String) async throws(StoreError) -> ObjectInfo? {
         try check(key)
-        return try await onThread { () throws(StoreError) in
+        return try await onBlockingThread { () throws(StoreError) in
             guard let file = try find(key) else { return nil }
             return try info(key, file)
         }
@@ -55,7 +54,7 @@ public struct DirectoryStore: ObjectStore {
         _ consume: @Sendable ([UInt8]) async throws -> Void
     ) async throws -> ObjectInfo {
         try check(key)
-        let (file, info) = try await onThread {
+        let (file, info) = try await onBlockingThread {
             () throws(StoreError) -> (Descriptor, ObjectInfo) in
             guard let file = try self.find(key), let found = try self.info(key, file) else {
                 throw StoreError.gone("\(self.shown(key)) is not there")
@@ -72,7 +71,7 @@ public struct DirectoryStore: ObjectStore {
             try Task.checkCancellation()
             let count = Int(min(UInt64(Self.piece), end - position))
             let at = position
-            let bytes = try await onThread { () throws(StoreError) in
+            let bytes = try await onBlockingThread { () throws(StoreError) in
                 try file.read(count, at: at, key)
             }
             guard bytes.count == count else { throw changed(key) }
@@ -80,7 +79,7 @@ public struct DirectoryStore: ObjectStore {
             position += UInt64(count)
         }
         // Why looked at again: somebody may have written into the file itself.
-        let after = try await onThread { () throws(StoreError) in try self.info(key, file) }
+        let after = try await onBlockingThread { () throws(StoreError) in try self.info(key, file) }
         guard after == info else { throw changed(key) }
         return info
     }
@@ -89,7 +88,7 @@ public struct DirectoryStore: ObjectStore {
         _ bytes: [UInt8], at key: String, _ options: PutOptions
     ) async throws(StoreError) -> PutOutcome {
         try check(key)
-        return try await onThread { () throws(StoreError) in
+        return try await onBlockingThread { () throws(StoreError) in
             try write(key, options) { (file) throws(StoreError) in try file.write(bytes, key) }
         }
     }
@@ -98,10 +97,12 @@ public struct DirectoryStore: ObjectStore {
         file: FilePath, at key: String, _ options: PutOptions
     ) async throws(StoreError) -> PutOutcome {
         try check(key)
-        if options.ifAbsent, try await onThread({ () throws(StoreError) in try isThere(key) }) {
+        if options.ifAbsent,
+            try await onBlockingThread({ () throws(StoreError) in try isThere(key) })
+        {
             return .exists
         }
-        let (source, target, name) = try await onThread {
+        let (source, target, name) = try await onBlockingThread {
             () throws(StoreError) -> (Descriptor, Descriptor, String) in
             let source = try Descriptor.open(file.string, O_RDONLY | O_NONBLOCK)
             guard try source.status(file.string).st_mode & S_IFMT == S_IFREG else {
@@ -116,7 +117,7 @@ public struct DirectoryStore: ObjectStore {
                 // Why a job for each MiB: the threads are few, and everybody's.
                 guard !Task.isCancelled else { throw .unavailable("\(shown(key)): cancelled") }
                 let at = position
-                let count = try await onThread { () throws(StoreError) -> Int in
+                let count = try await onBlockingThread { () throws(StoreError) -> Int in
                     let bytes = try source.read(1 << 20, at: at, file.string)
                     try target.write(bytes, key)
                     return bytes.count
@@ -128,14 +129,14 @@ public struct DirectoryStore: ObjectStore {
             unlinkat(temporary.number, name, 0)
             throw error
         }
-        return try await onThread { () throws(StoreError) in
+        return try await onBlockingThread { () throws(StoreError) in
             try finish(target, name, key, options)
         }
     }
 
     public func delete(_ key: String) async throws(StoreError) {
         try check(key)
-        try await onThread { () throws(StoreError) in
+        try await onBlockingThread { () throws(StoreError) in
             guard let (folder, name) = try place(of: key, makes: false) else { return }
             guard unlinkat(folder.number, name, 0) == 0 || errno == ENOENT else {
                 throw StoreError.of(errno, key)
@@ -286,17 +287,6 @@ public struct DirectoryStore: ObjectStore {
                 flock(file.number, LOCK_EX | LOCK_NB) == 0
             else { continue }
             unlinkat(temporary.number, name, 0)
-        }
-    }
-
-    /// Runs what may block on a thread made for that.
-    func onThread<Result: Sendable>(
-        _ body: @escaping @Sendable () throws(StoreError) -> Result
-    ) async throws(StoreError) -> Result {
-        do {
-            return try await NIOThreadPool.singleton.runIfActive { try body() }
-        } catch {
-            throw (error as? StoreError) ?? .unavailable("\(error)")
         }
     }
 }

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-import Crypto
 import Godwit
 import Synchronization
 
@@ -25,21 +24,5 @@ extension ObjectStore {
             return nil
         }
         return sink.withLock { $0 }
-    }
-
-    /// Size and hash of what lies at a key; nil when there is nothing.
-    package func digest(of key: String) async throws -> (size: UInt64, sha256: String)? {
-        let sum = Mutex((hash: SHA256(), size: UInt64(0)))
-        do {
-            _ = try await read(key, nil, ifMatch: nil) { piece in
-                sum.withLock { sum in
-                    sum.hash.update(data: piece)
-                    sum.size += UInt64(piece.count)
-                }
-            }
-        } catch StoreError.gone {
-            return nil
-        }
-        return sum.withLock { ($0.size, Hex.string(Array($0.hash.finalize()))) }
     }
 }

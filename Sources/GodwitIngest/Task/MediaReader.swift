@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import AudioSignal
 public import FFmpeg
 public import SystemPackage
 
@@ -23,4 +24,20 @@ public protocol MediaReader: Sendable {
         _ file: FilePath, _ info: MediaInfo, to plan: TranscodePlan, in folder: FilePath,
         progress: (@Sendable (Double) async -> Void)?
     ) async throws -> [MadeFile]
+}
+
+extension MediaReader {
+    /// Decodes in pieces of one length (``EvenBlocks``), so that what is found does not depend on how a
+    /// pipe cut the sound.
+    nonisolated(nonsending) func decodeEvenly(
+        _ file: FilePath, _ info: MediaInfo, mode: DecodeMode,
+        progress: (@Sendable (Double) async -> Void)?, _ consume: (Span<Float>) throws -> Void
+    ) async throws -> DecodeReport {
+        var blocks = EvenBlocks(channels: info.format.channels)
+        let report = try await decode(file, info, mode: mode, progress: progress) {
+            try blocks.add($0, consume)
+        }
+        try blocks.finish(consume)
+        return report
+    }
 }

@@ -71,12 +71,9 @@ package final class StageWork: Sendable {
         let media = try await media()
         // Why another name: a second decode of a run begins at 0 again and is progress, too.
         let label = mode == .gapless ? "decode" : "decode untrimmed"
-        var blocks = EvenBlocks(channels: media.format.channels)
-        let report = try await shop.media.decode(
+        let report = try await shop.media.decodeEvenly(
             file, media, mode: mode,
-            progress: { [self] position in try? await progress(position, of: label) }
-        ) { try blocks.add($0, consume) }
-        try blocks.finish(consume)
+            progress: { [self] position in try? await progress(position, of: label) }, consume)
         watch.moved()
         return report
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import FFmpeg
-package import Godwit
+import Godwit
 
 extension TaskFailure: CustomStringConvertible {
     /// The class by the design's word, and the sentence.
@@ -53,15 +53,5 @@ extension TaskFailure: CustomStringConvertible {
         if let code = fault.exitCode { text += " (exit code \(code))" }
         if !fault.errorText.isEmpty { text += "; it said: \(fault.errorText.escapedForDisplay)" }
         return text
-    }
-
-    /// Where the message goes. `slow` is how long a fault of the set-up waits; nil: by the stage's policy.
-    package func verdict(slow: Duration) -> Verdict? {
-        switch self {
-        case .mediaInvalid, .mediaLimit: .reject(description)
-        case .gone: .ack
-        case .retry: nil
-        case .config: .retry(after: slow, reason: description)
-        }
     }
 }

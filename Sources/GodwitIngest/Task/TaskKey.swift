@@ -50,7 +50,7 @@ public struct TaskKey: Sendable, Hashable {
 /// SHA-256 as text.
 package enum Digest {
     package static func hex(of text: String) -> String {
-        Hex.string(Array(SHA256.hash(data: Array(text.utf8))))
+        hex(of: Array(text.utf8))
     }
 
     package static func hex(of bytes: [UInt8]) -> String {

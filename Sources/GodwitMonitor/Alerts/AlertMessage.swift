@@ -90,17 +90,12 @@ public struct AlertMessage: Sendable, Hashable, Codable {
             // Why the length: so that no two lists of parts are the same bytes.
             hash.update(data: Array("\(part.utf8.count):".utf8) + Array(part.utf8))
         }
-        var words: (UInt64, UInt64) = (0, 0)
-        for (index, byte) in hash.finalize().prefix(16).enumerated() {
-            if index < 8 {
-                words.0 = words.0 << 8 | UInt64(byte)
-            } else {
-                words.1 = words.1 << 8 | UInt64(byte)
-            }
+        guard let sum = MessageID(bytes: Array(hash.finalize().prefix(16))) else {
+            preconditionFailure("a SHA-256 has 32 bytes")
         }
         let time = UInt64(minute * 60_000) & 0xFFFF_FFFF_FFFF
         return MessageID(
-            high: time << 16 | 0x7000 | words.0 & 0xFFF, low: words.1 >> 2 | 0x8000_0000_0000_0000)
+            high: time << 16 | 0x7000 | sum.high & 0xFFF, low: sum.low >> 2 | 0x8000_0000_0000_0000)
     }
 }
 

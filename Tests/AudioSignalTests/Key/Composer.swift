@@ -25,9 +25,9 @@ struct Composer {
     static let majorProgressions = [[0, 5, 7, 0], [0, 9, 5, 7], [2, 7, 0, 0], [0, 7, 5, 0]]
     static let minorProgressions = [[0, 5, 7, 0], [0, 8, 5, 7], [2, 7, 0, 0], [0, 8, 10, 0]]
 
-    var random: SeededRandom
+    var random: Dice
 
-    init(seed: UInt64) { random = SeededRandom(state: seed) }
+    init(seed: UInt64) { random = Dice(seed) }
 
     /// All keys, so many times each: timbres and noise in turn, the rest drawn.
     mutating func pieces(perKey: Int) -> [Piece] {
@@ -124,18 +124,7 @@ struct Composer {
     }
 }
 
-/// SplitMix64 (Steele, Lea and Flood 2014).
-struct SeededRandom: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ mixed >> 30) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ mixed >> 27) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ mixed >> 31
-    }
-
+extension Dice {
     /// From 0 to 1.
     mutating func unit() -> Double { Double(next() >> 11) * 0x1p-53 }
 

@@ -135,7 +135,7 @@ func isRight(_ estimate: KeyEstimate?, _ piece: Composer.Piece) -> Bool {
 
 @Suite struct `Key of anything` {
     @Test func `silence, noise, a lone sample and a lone tone have no key`() {
-        var random = SeededRandom(state: 5)
+        var random = Dice(5)
         #expect(keyEstimate([]) == nil)
         #expect(keyEstimate([0.5]) == nil)
         #expect(keyEstimate([Float](repeating: 0, count: 500_000)) == nil)
@@ -155,7 +155,7 @@ func isRight(_ estimate: KeyEstimate?, _ piece: Composer.Piece) -> Bool {
     }
 
     @Test func `drums alone have no key`() {
-        var random = SeededRandom(state: 6)
+        var random = Dice(6)
         var samples = [Float](repeating: 0, count: 20 * 22_050)
         for start in stride(from: 0, to: samples.count, by: 11_025) {
             for index in 0..<4_000 {
@@ -187,7 +187,7 @@ func isRight(_ estimate: KeyEstimate?, _ piece: Composer.Piece) -> Bool {
         ] {
             let whole = try #require(keyEstimate(samples, rate: rate, channels: channels))
             for seed in UInt64(0)..<5 {
-                var random = SeededRandom(state: seed)
+                var random = Dice(seed)
                 let pieces = (0..<2_000).map { _ in Int(random.next() % 200) }
                 #expect(
                     keyEstimate(samples, rate: rate, channels: channels, pieces: pieces) == whole)

@@ -40,7 +40,7 @@ import Testing
 
     @Test(.enabled(if: Self.hasFFmpeg, "needs ffmpeg"))
     func `is where ffmpeg finds it`() throws {
-        var dice = WaveformDice(20)
+        var dice = Dice(20)
         let rate = 8_000
         var sound: [Float] = []
         for _ in 0..<40 {
@@ -123,7 +123,7 @@ import Testing
     }
 
     @Test func `agrees with counting one by one`() {
-        var dice = WaveformDice(21)
+        var dice = Dice(21)
         for _ in 0..<50 {
             let sound = (0..<3_000).map { _ in
                 Float.random(in: 0...1, using: &dice) < 0.05
@@ -186,7 +186,7 @@ import Testing
     }
 
     @Test func `tells channels that are the same, mirrored, unrelated`() throws {
-        var dice = WaveformDice(22)
+        var dice = Dice(22)
         let one = dice.samples(30_000, .integer(bits: 16))
         let other = dice.samples(30_000, .integer(bits: 16))
         func stereo(_ a: [Float], _ b: [Float]) -> [Float] { zip(a, b).flatMap { [$0, $1] } }
@@ -210,7 +210,7 @@ import Testing
     }
 
     @Test func `counts the bits in use`() {
-        var dice = WaveformDice(23)
+        var dice = Dice(23)
         let short = dice.samples(2_000, .integer(bits: 16))
         #expect(report(short, channels: 1).bitsUsed == 16)
         #expect(report(short, channels: 1, .integer(bits: 24)).bitsUsed == 16)

@@ -6,7 +6,7 @@ import Testing
 @Suite struct `What holds for any loudness` {
     /// Noise whose level jumps every so often; whole frames.
     private static func noise(
-        _ frames: Int, channels: Int, every: Int = 9_000, _ random: inout Seeded
+        _ frames: Int, channels: Int, every: Int = 9_000, _ random: inout Dice
     ) -> [Float] {
         var gain: Float = 0.2
         var samples: [Float] = []
@@ -23,7 +23,7 @@ import Testing
 
     @Test(arguments: UInt64(1)...12)
     func `how the samples were cut changes no bit`(_ seed: UInt64) {
-        var random = Seeded(seed)
+        var random = Dice(seed)
         let channels = Int.random(in: 1...7, using: &random)
         let rate = [8_000, 11_025, 22_050, 44_100, 69_313].randomElement(using: &random) ?? 8_000
         let samples = Self.noise(rate * 4, channels: channels, &random)
@@ -43,7 +43,7 @@ import Testing
 
     @Test(arguments: UInt64(1)...8)
     func `a gain moves every level by itself and leaves the range`(_ seed: UInt64) throws {
-        var random = Seeded(seed)
+        var random = Dice(seed)
         let samples = Self.noise(8_000 * 12, channels: 2, &random)
         let gain = Double.random(in: -20...20, using: &random)
         let factor = Float(pow(10, gain / 20))
@@ -60,7 +60,7 @@ import Testing
     /// BS.1770-5 and Tech 3342 word by word, from M and S as the meter shows them.
     @Test(arguments: UInt64(1)...8)
     func `the gates are those of the standards`(_ seed: UInt64) throws {
-        var random = Seeded(seed)
+        var random = Dice(seed)
         var (momentary, shortTerm): ([Double], [Double]) = ([], [])
         var hops = 0
         var programme = Programme(rate: 8_000, channels: 1) { meter, _ in
@@ -152,7 +152,7 @@ import Testing
         Float.nan, .infinity, -.infinity, .greatestFiniteMagnitude, -0x1p65, .signalingNaN,
     ])
     func `a sample that cannot be counts as silence`(_ wild: Float) {
-        var random = Seeded(7)
+        var random = Dice(7)
         var good = Self.noise(48_000 * 4, channels: 2, &random)
         var bad = good
         for _ in 0..<50 {
@@ -180,7 +180,7 @@ import Testing
 
     @Test(arguments: [1, 50, 99, 101, 500, 3_000])
     func `absurdly low rates end and give figures`(_ rate: Int) {
-        var random = Seeded(UInt64(rate))
+        var random = Dice(UInt64(rate))
         let samples = Self.noise(rate * 20, channels: 3, every: max(1, rate / 5), &random)
         let found = loudness(samples, rate: rate, channels: 3)
         #expect(found.truePeak?.isFinite == true)

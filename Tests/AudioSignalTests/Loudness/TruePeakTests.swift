@@ -65,7 +65,7 @@ import Testing
     /// The skipping of blocks that cannot matter must not skip one that does: against plain arithmetic.
     @Test(arguments: UInt64(1)...8)
     func `equals a slow interpolation of every sample`(_ seed: UInt64) {
-        var random = Seeded(seed)
+        var random = Dice(seed)
         var samples = [Float](repeating: 0, count: 3000)
         var level: Float = 0.1
         for index in samples.indices {

@@ -15,7 +15,7 @@ import Testing
 
     /// Around every integer and half, where rules differ, and some anywhere.
     private let edges: [Float] = {
-        var dice = WaveformDice(4)
+        var dice = Dice(4)
         var all: [Float] = [0, -0.0, 1, -1, 1.5, -1.5, 1e9, -1e9, 1e-30, -1e-30]
         for _ in 0..<4_000 {
             let half = Float(Int.random(in: -65_536...65_536, using: &dice)) / 2
@@ -35,7 +35,7 @@ import Testing
     }
 
     @Test func `deeper integers keep their top 16 bits`() throws {
-        var dice = WaveformDice(5)
+        var dice = Dice(5)
         let values =
             (0..<20_000).map { _ in Int.random(in: -8_388_608...8_388_607, using: &dice) }
             + [-1, 0, 255, 256, -256, -257, 8_388_607, -8_388_608]

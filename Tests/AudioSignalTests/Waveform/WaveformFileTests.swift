@@ -3,7 +3,7 @@ import AudioSignal
 import Testing
 
 @Suite struct `A waveform file` {
-    private func random(_ dice: inout WaveformDice) throws -> Waveform {
+    private func random(_ dice: inout Dice) throws -> Waveform {
         let channels = Int.random(in: 1...5, using: &dice)
         let frames = Int.random(in: 0...3_000, using: &dice)
         return try drawn(
@@ -21,7 +21,7 @@ import Testing
     }
 
     @Test func `what was written is read, and written the same again`() throws {
-        var dice = WaveformDice(10)
+        var dice = Dice(10)
         for _ in 0..<200 {
             let waveform = try random(&dice)
             for form in Waveform.FileFormat.allCases {
@@ -129,7 +129,7 @@ import Testing
     }
 
     @Test func `files that were cut or changed are read or refused, and nothing worse`() throws {
-        var dice = WaveformDice(11)
+        var dice = Dice(11)
         var (read, refused) = (0, 0)
         for round in 0..<6_000 {
             let form: Waveform.FileFormat = round % 2 == 0 ? .dat : .json
@@ -171,7 +171,7 @@ import Testing
 
 @Suite struct `Rescaling` {
     @Test func `to a multiple is what the samples would have given`() throws {
-        var dice = WaveformDice(12)
+        var dice = Dice(12)
         for _ in 0..<100 {
             let (zoom, times) = (
                 Int.random(in: 2...50, using: &dice), Int.random(in: 1...9, using: &dice)
@@ -195,7 +195,7 @@ import Testing
     }
 
     @Test func `a copy leaves the original as it was, over many pieces too`() throws {
-        var dice = WaveformDice(13)
+        var dice = Dice(13)
         let sound = dice.samples(200_000, .integer(bits: 16))
         let fine = try drawn(sound, .integer(bits: 16), .init(zoom: .samplesPerPixel(2)))
         let before = fine.bytes(as: .dat)

@@ -25,7 +25,7 @@ struct `Waveform beside its second computation` {
     }
 
     @Test func `both give the same bytes for sounds of every kind`() throws {
-        var dice = WaveformDice(6)
+        var dice = Dice(6)
         var jobs: [(WaveformOracle.Job, [Float])] = []
         var kinds: [AudioFormat.Samples] = []
         for name in ["integer", "deep", "small", "float", "lossy"] {
@@ -62,7 +62,7 @@ struct `Waveform beside its second computation` {
     }
 
     @Test func `both scale to the loudest alike, on one side of zero too`() throws {
-        var dice = WaveformDice(7)
+        var dice = Dice(7)
         var jobs: [(WaveformOracle.Job, [Float])] = []
         for (low, high) in [
             (-900, 1_200), (5, 700), (-700, -5), (0, 0), (0, 9), (-9, 0), (-3, 32_767),
@@ -91,7 +91,7 @@ struct `Waveform beside its second computation` {
     }
 
     @Test func `both rescale alike, to zooms that are no multiple as well`() throws {
-        var dice = WaveformDice(8)
+        var dice = Dice(8)
         var jobs: [(WaveformOracle.Job, [Float])] = []
         for _ in 0..<60 {
             var job = WaveformOracle.Job()
@@ -111,7 +111,7 @@ struct `Waveform beside its second computation` {
     }
 
     @Test func `both find the same peaks`() throws {
-        var dice = WaveformDice(9)
+        var dice = Dice(9)
         var jobs: [(WaveformOracle.Job, [Float])] = []
         for channels in [1, 2, 3, 6] {
             for frames in [0, 1, 5, 63, 64, 65, 128, 129, 1_000, 4_097] {

@@ -68,7 +68,7 @@ import Testing
     }
 
     @Test func `how the sound is cut into pieces changes nothing`() throws {
-        var dice = WaveformDice(1)
+        var dice = Dice(1)
         for channels in [1, 2, 3, 4, 6, 8] {
             let format = AudioFormat(sampleRate: 8_000, channels: channels, samples: .lossy)
             let sound = dice.samples(5_000 * channels, .lossy)
@@ -90,7 +90,7 @@ import Testing
     }
 
     @Test func `frames are skipped whatever pieces they come in`() throws {
-        var dice = WaveformDice(2)
+        var dice = Dice(2)
         let sound = dice.samples(4_000, .integer(bits: 16))
         for pieces in [1, 7, 104, 105, 106, 2_000] {
             var builder = try WaveformBuilder(
@@ -102,7 +102,7 @@ import Testing
     }
 
     @Test func `a file that is written while the sound runs is the same file`() throws {
-        var dice = WaveformDice(3)
+        var dice = Dice(3)
         let sound = dice.samples(200_000, .integer(bits: 16))
         for channels in [1, 2] {
             for form in Waveform.FileFormat.allCases {

@@ -39,21 +39,6 @@ private struct MotoBed {
         return SQSSource(queue: queue, over: connections, options: options)
     }
 
-    func run(
-        _ source: SQSSource, concurrency: Int = 4,
-        _ handle: @escaping @Sendable (SourceMessage) async -> SourceVerdict,
-        while body: () async throws -> Void
-    ) async throws {
-        let task = Task { try await source.run(concurrency: concurrency, handle) }
-        var failure: (any Error)?
-        do { try await body() } catch { failure = error }
-        // Why before the throw: a source that is left would run as long as the process.
-        task.cancel()
-        let end = await task.result
-        if let failure { throw failure }
-        try end.get()
-    }
-
     /// How many messages wait and are in flight.
     func counts(_ queue: String) async throws -> [String] {
         let all = try await client.attributes(of: queue)
@@ -125,7 +110,7 @@ private struct FixedCredentials: CredentialSource {
                 bodies[start..<start + 10].map { SQSNewMessage($0) }, to: bed.queue)
         }
         let seen = Seen()
-        try await bed.run(bed.source()) { message in
+        try await run(bed.source(), concurrency: 4) { message in
             seen.add(message.body)
             switch message.body {
             case "m7": return .dead(reason: "no audio in it")
@@ -155,7 +140,7 @@ private struct FixedCredentials: CredentialSource {
             $0.wait = .seconds(20)
             $0.prefetch = 20
         }
-        try await bed.run(source) { _ in
+        try await run(source, concurrency: 4) { _ in
             handled.open()
             return .done
         } while: {
@@ -202,7 +187,7 @@ private struct FixedCredentials: CredentialSource {
             }
             let clock = ContinuousClock()
             let start = clock.now
-            try await bed.run(source, concurrency: 16) { _ in
+            try await run(source, concurrency: 16) { _ in
                 if done.withLock({
                     $0 += 1; return $0
                 }) >= count {

@@ -24,15 +24,8 @@ struct SQSBed {
         concurrency: Int = 1, _ handle: @escaping @Sendable (SourceMessage) async -> SourceVerdict,
         while body: () async throws -> Void
     ) async throws {
-        let source = source
-        let task = Task { try await source.run(concurrency: concurrency, handle) }
-        var failure: (any Error)?
-        do { try await body() } catch { failure = error }
-        // Why before the throw: a source that is left would run as long as the process.
-        task.cancel()
-        let end = await task.result
-        if let failure { throw failure }
-        try end.get()
+        try await GodwitIngestTests.run(
+            source, concurrency: concurrency, handle, while: body)
     }
 }
 

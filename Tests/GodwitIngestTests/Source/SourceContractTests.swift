@@ -103,14 +103,12 @@ final class SourceBed: Sendable {
         _ handle: @escaping @Sendable (SourceMessage) async -> SourceVerdict,
         until isThere: @escaping @Sendable () async -> Bool
     ) async throws {
-        let source = source
-        let task = Task { try await source.run(concurrency: 1, handle) }
-        while !Task.isCancelled, !(await isThere()) {
-            clock.advance(by: .milliseconds(200))
-            for _ in 0..<20 { await Task.yield() }
+        try await GodwitIngestTests.run(source, concurrency: 1, handle) {
+            while !Task.isCancelled, !(await isThere()) {
+                clock.advance(by: .milliseconds(200))
+                for _ in 0..<20 { await Task.yield() }
+            }
         }
-        task.cancel()
-        try await task.value
     }
 }
 

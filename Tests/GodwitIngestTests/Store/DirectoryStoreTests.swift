@@ -2,6 +2,7 @@
 import Foundation
 import GodwitIngest
 import SystemPackage
+import TestAWS
 import Testing
 
 @Suite struct `Directory store` {

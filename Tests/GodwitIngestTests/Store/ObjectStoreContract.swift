@@ -2,7 +2,6 @@
 import AWSClient
 import Foundation
 import GodwitIngest
-import Synchronization
 import SystemPackage
 import TestAWS
 import Testing
@@ -70,12 +69,6 @@ private func withBucket<Result>(
     }
 }
 
-final class Sink: Sendable {
-    private let state = Mutex([UInt8]())
-    var bytes: [UInt8] { state.withLock { $0 } }
-    func take(_ part: [UInt8]) { state.withLock { $0 += part } }
-}
-
 extension ObjectStore {
     func bytes(
         _ key: String, _ range: Range<UInt64>? = nil, ifMatch: String? = nil
@@ -83,14 +76,6 @@ extension ObjectStore {
         let sink = Sink()
         _ = try await read(key, range, ifMatch: ifMatch) { sink.take($0) }
         return sink.bytes
-    }
-}
-
-func noise(_ count: Int, seed: UInt64 = 1) -> [UInt8] {
-    var state = seed
-    return (0..<count).map { _ in
-        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-        return UInt8(truncatingIfNeeded: state >> 33)
     }
 }
 

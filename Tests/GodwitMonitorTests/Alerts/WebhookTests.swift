@@ -322,12 +322,12 @@ final class StandInResolver: HostResolver {
             .silence
         } _: { server in
             let (_, time) = try await timed {
-                let task = Task { try await post(to: server, deadline: .seconds(60)) }
+                let task = Task { try await post(to: server, deadline: .seconds(3600)) }
                 while server.requests.isEmpty { await Task.yield() }
                 task.cancel()
                 _ = try await task.value
             }
-            #expect(time < .seconds(30))
+            #expect(time < .seconds(300))
         }
     }
 }

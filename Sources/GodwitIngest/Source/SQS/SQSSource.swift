@@ -2,7 +2,6 @@
 public import AWSClient
 public import Godwit
 import Logging
-import ServiceLifecycle
 
 /// How a run takes and holds messages of SQS.
 public struct SQSSourceOptions: Sendable {
@@ -72,18 +71,7 @@ public struct SQSSource: MessageSource {
         concurrency: Int, _ handle: @escaping @Sendable (SourceMessage) async -> SourceVerdict
     ) async throws {
         let run = SQSRun(self, concurrency: concurrency, handle)
-        // Why a task of its own: what is in hand must be settled after a cancel, and a cancelled task
-        // can't send. It ends before this returns.
-        let work = Task { await run.serve() }
-        await withTaskCancellationHandler {
-            await withGracefulShutdownHandler {
-                await work.value
-            } onGracefulShutdown: {
-                run.stop()
-            }
-        } onCancel: {
-            run.stop()
-        }
+        try await runUntilStopped(by: { _ in run.stop() }) { await run.serve() }
         if let failure = run.failure { throw failure }
     }
 }
