@@ -37,9 +37,9 @@ example-newsletter: setup ## Mail 100,000 newsletters with a worker killed half 
 	$(BIN)/newsletter run $(ARGS)
 
 # Why in several runs: the model and the crash tests fill both cores, and what ran beside them would
-# wait; the calls of the server are counted where nothing else runs; a door and a service that is
-# called are real sockets beside virtual clocks.
-APART = CrashTests ModelTests GodwitRedisTests WakeTests GodwitGRPCTests GodwitPushTests FFmpegTests AudioIngestTests
+# wait, as it would for the arithmetic of audio; the calls of the server are counted where nothing else
+# runs; doors, services that are called and queues of others are real sockets beside virtual clocks.
+APART = CrashTests ModelTests GodwitRedisTests WakeTests GodwitGRPCTests GodwitPushTests FFmpegTests AudioIngestTests AudioSignalTests GodwitIngestTests
 
 test: setup verify moto music ## Build once in release and run every test; ARGS="--filter X" for some
 ifdef ARGS

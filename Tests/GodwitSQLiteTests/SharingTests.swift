@@ -46,7 +46,7 @@ import Glibc
             try await one.enqueue(1)
             await woken
             // 250 ms on a machine at rest; the virtual hour would never pass.
-            #expect(clock.now - start < .seconds(30))
+            #expect(clock.now - start < .seconds(300))
             #expect(!two.isWatching, "nobody waits, so nothing is watched")
             await one.shutdown()
             await two.shutdown()

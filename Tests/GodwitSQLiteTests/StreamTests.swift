@@ -72,7 +72,7 @@ import Testing
             try await one.append(keys: 1, each: 1)
             await woken
             // 250 ms on a machine at rest; the virtual hour would never pass.
-            #expect(clock.now - start < .seconds(30))
+            #expect(clock.now - start < .seconds(300))
             #expect(!two.isWatching, "nobody waits, so nothing is watched")
             await one.shutdown()
             await two.shutdown()
